@@ -1,0 +1,81 @@
+// A batch: a range of records of one partition, formed by bytes, events and age.
+import { countEvents, isCurrentContainer } from "../schemas/event-codec.ts";
+import type { Assignment, LogRecord } from "../ingest/log/log.ts";
+
+/** Records in order; first and last name the range, which may have gaps. */
+export interface Batch {
+  readonly first: number;
+  readonly last: number;
+  readonly records: readonly LogRecord[];
+}
+
+export interface BatchLimits {
+  readonly maxBytes: number;
+  readonly maxEvents: number;
+  /** how long the batch's first record may wait for others */
+  readonly maxAgeMs: number;
+}
+
+/** One read of this size at a time, so that a backlog is not held twice. */
+const READ_BYTES = 8 * 1024 * 1024;
+const IDLE_WAIT_MS = 5_000;
+
+/** The next batch from an offset on, or undefined when nothing came for a while. */
+export async function gatherBatch(
+  assignment: Assignment,
+  from: number,
+  limits: BatchLimits,
+): Promise<Batch | undefined> {
+  const records: LogRecord[] = [];
+  let bytes = 0;
+  let events = 0;
+  let next = from;
+  let deadline = Number.POSITIVE_INFINITY;
+  while (bytes < limits.maxBytes && events < limits.maxEvents && !assignment.signal.aborted) {
+    const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, deadline - Date.now()));
+    const room = Math.min(READ_BYTES, limits.maxBytes - bytes);
+    const read = await assignment.read(next, room, waitMs);
+    for (const record of read) {
+      records.push(record);
+      bytes += record.value.length;
+      events += countOf(record);
+      next = record.offset + 1;
+      if (events >= limits.maxEvents) break;
+    }
+    const [first] = records;
+    if (first === undefined) return undefined;
+    // From the append on: a record that waited while another batch was stored does not wait again.
+    deadline = first.appendedAt + limits.maxAgeMs;
+    if (Date.now() >= deadline && read.length === 0) break;
+    if (Date.now() >= deadline && bytes < room) break;
+  }
+  return toBatch(records);
+}
+
+/** Exactly the records of a range, as an earlier owner of the partition had formed it. */
+export async function repeatBatch(
+  assignment: Assignment,
+  first: number,
+  last: number,
+): Promise<Batch | undefined> {
+  const records: LogRecord[] = [];
+  let next = first;
+  while (next <= last) {
+    const read = await assignment.read(next, READ_BYTES, 0);
+    if (read.length === 0) break;
+    records.push(...read.filter((record) => record.offset <= last));
+    next = (read.at(-1)?.offset ?? last) + 1;
+  }
+  return records.length === 0 ? undefined : { first, last, records };
+}
+
+function toBatch(records: readonly LogRecord[]): Batch | undefined {
+  const [first] = records;
+  const last = records.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  return { first: first.offset, last: last.offset, records };
+}
+
+function countOf({ value }: LogRecord): number {
+  return isCurrentContainer(value) ? countEvents(value) : 1;
+}

@@ -1,0 +1,77 @@
+// The way from the log into the store: every partition batch by batch, each stored exactly once in effect.
+//
+// Before an insert the group's note names the range that it will cover. Whoever owns the partition after a
+// crash repeats exactly that range under the same token, and the store drops it if it had arrived.
+import { z } from "zod";
+import type { Config } from "../schemas/config.ts";
+import type { Assignment, Consumption } from "../ingest/log/log.ts";
+import { Turns } from "../ingest/turns.ts";
+import { gatherBatch, repeatBatch, type Batch } from "./batch.ts";
+import { writeBatch, type WriteOptions } from "./write.ts";
+
+/** The group under which the store's position in the log is kept. */
+export const storeGroup = "store";
+
+/** Inserts at a time: a bound on the memory of batches, and the store has two cores to merge with, too. */
+const MAX_INSERTS = 2;
+
+const intent = z.object({ insertingUpTo: z.number().int() });
+
+interface ConsumeOptions extends Omit<WriteOptions, "signal"> {
+  readonly config: Config;
+  /** Called when a batch is stored and committed. */
+  readonly onStored?: () => void;
+}
+
+/** Consumes until closed; closing lets the inserts under way finish or be repeated later. */
+export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
+  const inserts = new Turns(MAX_INSERTS);
+  return options.log.consume(storeGroup, (assignment) =>
+    consumePartition(assignment, inserts, options).catch((error: unknown) => {
+      if (!assignment.signal.aborted) throw error;
+    }),
+  );
+}
+
+async function consumePartition(
+  assignment: Assignment,
+  inserts: Turns,
+  options: ConsumeOptions,
+): Promise<void> {
+  const { config } = options;
+  const limits = {
+    maxBytes: config.LOGBOOM_BATCH_BYTES,
+    maxEvents: config.LOGBOOM_BATCH_ROWS,
+    maxAgeMs: config.LOGBOOM_BATCH_AGE_MS,
+  };
+  const store = async (batch: Batch): Promise<number> => {
+    await writeBatch(batch, assignment.partition, { ...options, signal: assignment.signal });
+    const next = batch.last + 1;
+    await assignment.commit({ offset: next, metadata: "" });
+    options.onStored?.();
+    return next;
+  };
+
+  let position = assignment.committed.offset;
+  const unfinished = await unfinishedBatch(assignment);
+  if (unfinished !== undefined) position = await inserts.run(() => store(unfinished));
+
+  while (!assignment.signal.aborted) {
+    const from = position;
+    const batch = await gatherBatch(assignment, from, limits);
+    if (batch === undefined) continue;
+    position = await inserts.run(async () => {
+      const metadata = JSON.stringify({ insertingUpTo: batch.last });
+      await assignment.commit({ offset: from, metadata });
+      return store(batch);
+    });
+  }
+}
+
+/** The batch that an earlier owner had announced and perhaps not finished. */
+async function unfinishedBatch(assignment: Assignment): Promise<Batch | undefined> {
+  const { offset, metadata } = assignment.committed;
+  if (metadata === "") return undefined;
+  const { insertingUpTo } = intent.parse(JSON.parse(metadata));
+  return repeatBatch(assignment, offset, insertingUpTo);
+}

@@ -1,0 +1,193 @@
+// Stores one batch under one token: repeats it until it is in, and isolates what can never be.
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import {
+  containerBlocks,
+  countEvents,
+  decodeContainer,
+  encodeContainer,
+  isCurrentContainer,
+  joinedHeader,
+  type StoredEvent,
+} from "../schemas/event-codec.ts";
+import { encodeLabels, EventWriter } from "../schemas/event-writer.ts";
+import type { Instruments } from "../schemas/instruments.ts";
+import type { Log, LogRecord } from "../ingest/log/log.ts";
+import type { Batch } from "./batch.ts";
+import { setAside, type DeadLetter } from "./dead-letters.ts";
+import { isPermanentStoreError, type StoreClient } from "./store/client.ts";
+import { insertSettings } from "./store/insert-settings.ts";
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+const INSERT =
+  "INSERT INTO events (customer, prefix0, prefix1, prefix2, prefix3, time, ingested, message, attributes) FORMAT Avro";
+
+export interface WriteOptions {
+  readonly log: Log;
+  readonly store: StoreClient;
+  readonly instruments: Instruments;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** An event with the place that it came from. */
+interface PlacedEvent {
+  readonly event: StoredEvent;
+  readonly offset: number;
+  readonly index: number;
+}
+
+/**
+ * Stores a batch, or sets aside the part of it that the store refuses for good. The token names log,
+ * partition and range, so a repeat after a crash is dropped by the store.
+ *
+ * @throws the signal's reason when stopped before the batch was stored; then the whole range is to be repeated.
+ */
+export async function writeBatch(
+  batch: Batch,
+  partition: number,
+  options: WriteOptions,
+): Promise<void> {
+  const token = `${options.log.id}/events/${partition}/${batch.first}-${batch.last}`;
+  const { blocks, count } = await readableBlocks(batch, partition, options);
+  if (count === 0) return;
+  options.instruments.logboom_consumer_batch_events.observe(count);
+  const refusal = await insertUntilAnswered([joinedHeader(), ...blocks], token, options);
+  if (refusal === undefined) {
+    options.instruments.logboom_consumer_stored_events_total.inc(count);
+    return;
+  }
+  options.logger.error({ err: refusal, token }, "the store refuses a batch; isolating its events");
+  await writeByHalves(placeEvents(batch.records), partition, token, options);
+}
+
+/** The blocks of a batch's records behind today's header; records that no reader understands are set aside. */
+async function readableBlocks(
+  batch: Batch,
+  partition: number,
+  options: WriteOptions,
+): Promise<{ blocks: Buffer[]; count: number }> {
+  const blocks: Buffer[] = [];
+  let count = 0;
+  for (const { value, offset } of batch.records) {
+    if (isCurrentContainer(value)) {
+      blocks.push(containerBlocks(value));
+      count += countEvents(value);
+      continue;
+    }
+    try {
+      const events = decodeContainer(value);
+      blocks.push(containerBlocks(encodeEvents(events)));
+      count += events.length;
+    } catch (error) {
+      await setOneAside(options, {
+        reason: "unreadable",
+        message: String(error),
+        partition,
+        offset,
+        record: value.toString("base64"),
+        at: new Date().toISOString(),
+      });
+    }
+  }
+  return { blocks, count };
+}
+
+/** Halves have tokens of their own, derived from the batch's, so that a repeat takes the same way. */
+async function writeByHalves(
+  events: readonly PlacedEvent[],
+  partition: number,
+  token: string,
+  options: WriteOptions,
+): Promise<void> {
+  const [first] = events;
+  if (first === undefined) return;
+  const container = encodeEvents(events.map(({ event }) => event));
+  const refusal = await insertUntilAnswered([container], token, options);
+  if (refusal === undefined) {
+    options.instruments.logboom_consumer_stored_events_total.inc(events.length);
+    return;
+  }
+  if (events.length === 1) {
+    await setOneAside(options, {
+      reason: "refused",
+      message: refusal.message,
+      partition,
+      offset: first.offset,
+      index: first.index,
+      record: container.toString("base64"),
+      at: new Date().toISOString(),
+    });
+    return;
+  }
+  options.instruments.logboom_consumer_inserts_total.inc({ outcome: "split" });
+  const middle = Math.ceil(events.length / 2);
+  await writeByHalves(events.slice(0, middle), partition, `${token}/0`, options);
+  await writeByHalves(events.slice(middle), partition, `${token}/1`, options);
+}
+
+/** Inserts until the store takes the container (undefined) or refuses its content (the error). */
+async function insertUntilAnswered(
+  parts: readonly Buffer[],
+  token: string,
+  { store, instruments, logger, signal }: WriteOptions,
+): Promise<Error | undefined> {
+  let backoffMs = FIRST_BACKOFF_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    const endTimer = instruments.logboom_consumer_insert_seconds.startTimer();
+    try {
+      const { stream } = await store.exec({
+        query: INSERT,
+        values: Readable.from(parts, { objectMode: false }),
+        clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
+      });
+      // The reply of an insert is empty, but its end is what says that it is in.
+      for await (const _ of stream);
+      endTimer();
+      instruments.logboom_consumer_inserts_total.inc({ outcome: "stored" });
+      return undefined;
+    } catch (error) {
+      if (isPermanentStoreError(error)) return error as Error;
+      instruments.logboom_consumer_inserts_total.inc({ outcome: "retried" });
+      logger.warn({ err: error, token, backoffMs }, "insert failed; trying again");
+      await sleep(backoffMs, undefined, { signal });
+      backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+    }
+  }
+}
+
+async function setOneAside(options: WriteOptions, letter: DeadLetter): Promise<void> {
+  await setAside(options.log, [letter]);
+  options.instruments.logboom_dead_letters_total.inc({ reason: letter.reason });
+  const { record: _, ...facts } = letter;
+  options.logger.error(facts, "dead letter");
+}
+
+function placeEvents(records: readonly LogRecord[]): PlacedEvent[] {
+  return records.flatMap(({ value, offset }) => {
+    try {
+      return decodeContainer(value).map((event, index) => ({ event, offset, index }));
+    } catch {
+      // Set aside as a whole before the batch was inserted.
+      return [];
+    }
+  });
+}
+
+function encodeEvents(events: readonly StoredEvent[]): Buffer {
+  const writer = new EventWriter();
+  for (const event of events) {
+    const labels = encodeLabels([
+      event.customer,
+      event.prefix0,
+      event.prefix1,
+      event.prefix2,
+      event.prefix3,
+    ]);
+    writer.write(labels, event.time, event.ingested, event.message, event.attributes);
+  }
+  return encodeContainer(Buffer.alloc(16), [writer.take()]);
+}

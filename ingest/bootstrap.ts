@@ -1,0 +1,48 @@
+// The first tokens of a new service: from the environment, or generated and left in files for their owner.
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../schemas/config.ts";
+import type { TokenKind } from "../schemas/token.ts";
+import type { TokenStore } from "./tokens.ts";
+
+/** How a person gets at a bootstrap token without it being printed. */
+export interface BootstrapToken {
+  /** A shell expression that yields it. */
+  readonly shell: string;
+  /** The file of mode 0600 that was written, now or at an earlier start. */
+  readonly path: string | undefined;
+}
+
+export async function bootstrapTokens(
+  config: Config,
+  tokens: TokenStore,
+): Promise<Record<TokenKind, BootstrapToken>> {
+  return {
+    write: await bootstrapToken("write", config.LOGBOOM_WRITE_TOKEN, config, tokens),
+    read: await bootstrapToken("read", config.LOGBOOM_READ_TOKEN, config, tokens),
+  };
+}
+
+async function bootstrapToken(
+  kind: TokenKind,
+  given: string | undefined,
+  config: Config,
+  tokens: TokenStore,
+): Promise<BootstrapToken> {
+  const customer = config.LOGBOOM_CUSTOMER;
+  const request = { kind, customer, prefixes: ["", "", "", ""] as [string, string, string, string] };
+  if (given !== undefined) {
+    await tokens.ensure({ ...request, secret: given, id: `environment-${kind}-${customer}` });
+    return { shell: `$LOGBOOM_${kind.toUpperCase()}_TOKEN`, path: undefined };
+  }
+  const path = join(config.LOGBOOM_DATA_DIR, `${kind}.token`);
+  const id = `first-run-${kind}-${customer}`;
+  const isKnown = tokens.list().some((token) => token.id === id);
+  // Whoever deletes the file after reading it, or revokes the token, keeps their will over a restart.
+  if (!isKnown) {
+    mkdirSync(config.LOGBOOM_DATA_DIR, { recursive: true, mode: 0o700 });
+    const { secret } = await tokens.create({ ...request, id });
+    writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+  }
+  return { shell: `$(cat ${path})`, path: existsSync(path) ? path : undefined };
+}

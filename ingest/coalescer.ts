@@ -1,0 +1,96 @@
+// Gathers the events of concurrent requests into few log records, and acknowledges each once it is durable.
+import { randomBytes } from "node:crypto";
+import { encodeContainer, type EncodedEvents } from "../schemas/event-codec.ts";
+import type { EncodedRequest } from "./encode.ts";
+import type { Log, NewRecord, Receipt } from "./log/log.ts";
+
+/** A record is closed at about this size. */
+const RECORD_BYTES = 256 * 1024;
+/** A group of this size is appended without waiting for more. */
+const GROUP_BYTES = 512 * 1024;
+
+interface Submission {
+  readonly request: EncodedRequest;
+  readonly receipt: Receipt | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Coalescer {
+  readonly #log: Log;
+  readonly #lingerMs: number;
+  readonly #appending = new Set<Promise<void>>();
+  #waiting: Submission[] = [];
+  #waitingBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Log, lingerMs: number) {
+    this.#log = log;
+    this.#lingerMs = lingerMs;
+  }
+
+  /** Resolves when the request's events, and its receipt with them, are durable. */
+  submit(request: EncodedRequest, receipt?: Receipt): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, receipt, resolve, reject });
+      this.#waitingBytes += request.sizeBytes;
+      if (this.#waitingBytes >= GROUP_BYTES) this.#flush();
+      else this.#timer ??= setTimeout(() => this.#flush(), this.#lingerMs);
+    });
+  }
+
+  /** Appends what is waiting and waits for it. */
+  async close(): Promise<void> {
+    this.#flush();
+    await Promise.all(this.#appending);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#waiting.length === 0) return;
+    const group = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    const appending = this.#append(group).finally(() => this.#appending.delete(appending));
+    this.#appending.add(appending);
+  }
+
+  /** One append for the whole group: a request is in the log with its receipt, or not at all. */
+  async #append(group: readonly Submission[]): Promise<void> {
+    try {
+      const receipts = group.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt]));
+      await this.#log.append(formRecords(group.map(({ request }) => request)), receipts);
+      for (const { resolve } of group) resolve();
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  }
+}
+
+/** Records of about {@link RECORD_BYTES}, each of the events of one partition in order of arrival. */
+function formRecords(requests: readonly EncodedRequest[]): NewRecord[] {
+  const records: NewRecord[] = [];
+  const open = new Map<number, { pieces: EncodedEvents[]; sizeBytes: number }>();
+  const finish = (partition: number, pieces: readonly EncodedEvents[]): void => {
+    records.push({
+      stream: "events",
+      partition,
+      value: encodeContainer(randomBytes(16), pieces),
+    });
+  };
+  for (const { pieces } of requests) {
+    for (const { partition, events } of pieces) {
+      const record = open.get(partition);
+      if (record === undefined || record.sizeBytes + events.bytes.length > RECORD_BYTES) {
+        if (record !== undefined) finish(partition, record.pieces);
+        open.set(partition, { pieces: [events], sizeBytes: events.bytes.length });
+      } else {
+        record.pieces.push(events);
+        record.sizeBytes += events.bytes.length;
+      }
+    }
+  }
+  for (const [partition, { pieces }] of open) finish(partition, pieces);
+  return records;
+}

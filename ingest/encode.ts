@@ -1,0 +1,171 @@
+// From a protocol's events to encoded ones: defaults, labels and limits are applied here, for every door.
+import { isUtf8 } from "node:buffer";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { EncodedEvents } from "../schemas/event-codec.ts";
+import { EventWriter } from "../schemas/event-writer.ts";
+import { LogboomError } from "../schemas/errors.ts";
+import { eventTimeRange } from "../schemas/time.ts";
+import type { IncomingEvent } from "./protocols/door.ts";
+import type { StreamLabels } from "./stream-labels.ts";
+import type { Principal } from "./tokens.ts";
+
+/** Encoded events of a partition are cut into pieces of about this size, each at most one log record. */
+const PIECE_BYTES = 128 * 1024;
+/** Other requests get a turn after so many events. */
+const EVENTS_PER_TURN = 2_000;
+const MAX_EVENTS = 1_000_000;
+/** Every day of a request becomes parts of its own in the store. */
+const MAX_DAYS = 1_000;
+const MAX_ATTRIBUTES = 64;
+const MAX_ATTRIBUTE_NAME_BYTES = 255;
+const MAX_ATTRIBUTE_BYTES = 32_768;
+const NS_PER_DAY = 86_400_000_000_000n;
+
+/** A request's events, ready for the log. */
+export interface EncodedRequest {
+  readonly pieces: readonly { readonly partition: number; readonly events: EncodedEvents }[];
+  readonly accepted: number;
+  readonly invalidUtf8: number;
+  readonly sizeBytes: number;
+}
+
+interface EncodeOptions {
+  readonly principal: Principal;
+  readonly labels: StreamLabels;
+  readonly clock: ArrivalClock;
+  readonly maxEventBytes: number;
+}
+
+/** Gives each event its time of arrival: ns since the epoch, strictly increasing, so that it orders ties. */
+export class ArrivalClock {
+  #last = 0n;
+
+  /** The time of arrival of a request, for events without a time. */
+  now(): bigint {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    if (now > this.#last) this.#last = now;
+    return now;
+  }
+
+  next(): bigint {
+    return ++this.#last;
+  }
+}
+
+/** @throws LogboomError at the first event that cannot be accepted. */
+export async function encodeRequest(
+  events: Iterable<IncomingEvent>,
+  { principal, labels, clock, maxEventBytes }: EncodeOptions,
+): Promise<EncodedRequest> {
+  const writers = new Map<number, EventWriter>();
+  const pieces: { partition: number; events: EncodedEvents }[] = [];
+  const days = new Set<bigint>();
+  const arrival = clock.now();
+  let lastDay = -1n;
+  let accepted = 0;
+  let invalidUtf8 = 0;
+  let sizeBytes = 0;
+
+  const finishPiece = (partition: number, writer: EventWriter): void => {
+    sizeBytes += writer.sizeBytes;
+    pieces.push({ partition, events: writer.take() });
+  };
+
+  for (const event of events) {
+    const time = event.time ?? arrival;
+    if (time < eventTimeRange.first || time >= eventTimeRange.end) throw timeOutOfRange(time, accepted);
+    const day = time / NS_PER_DAY;
+    if (day !== lastDay) {
+      lastDay = day;
+      days.add(day);
+      if (days.size > MAX_DAYS) throw tooMany("days of event times", days.size, MAX_DAYS);
+    }
+    const message = validText(event.message);
+    if (message !== event.message || event.hadInvalidUtf8 === true) invalidUtf8++;
+    checkMessageSize(message, maxEventBytes, accepted);
+    if (event.attributes !== undefined) checkAttributes(event.attributes, accepted);
+    const stream = labels.resolve(principal, [
+      event.prefix0 ?? "",
+      event.prefix1 ?? "",
+      event.prefix2 ?? "",
+      event.prefix3 ?? "",
+    ]);
+
+    let writer = writers.get(stream.partition);
+    if (writer === undefined) writers.set(stream.partition, (writer = new EventWriter()));
+    writer.write(stream.encodedLabels, time, clock.next(), message, event.attributes);
+    if (writer.sizeBytes >= PIECE_BYTES) finishPiece(stream.partition, writer);
+    if (++accepted > MAX_EVENTS) throw tooMany("events", accepted, MAX_EVENTS);
+    if (accepted % EVENTS_PER_TURN === 0) await nextTurn();
+  }
+  for (const [partition, writer] of writers) {
+    if (writer.sizeBytes > 0) finishPiece(partition, writer);
+  }
+  return { pieces, accepted, invalidUtf8, sizeBytes };
+}
+
+/** The same message when it is valid, else with U+FFFD in place of what is not. */
+function validText(message: string | Buffer): string | Buffer {
+  if (typeof message === "string") return message.isWellFormed() ? message : message.toWellFormed();
+  return isUtf8(message) ? message : message.toString("utf8");
+}
+
+function checkMessageSize(message: string | Buffer, limit: number, index: number): void {
+  // A UTF-16 unit is at most three bytes: most messages need not be measured.
+  if (typeof message === "string" && message.length * 3 <= limit) return;
+  const size = typeof message === "string" ? Buffer.byteLength(message, "utf8") : message.length;
+  if (size <= limit) return;
+  throw new LogboomError(
+    "TOO_LARGE",
+    `event ${index}: the message of ${size} bytes exceeds the limit of ${limit} bytes`,
+    { details: { event: index, field: "message", value: size, limit } },
+  );
+}
+
+function checkAttributes(attributes: Readonly<Record<string, string>>, index: number): void {
+  const entries = Object.entries(attributes);
+  const refuse = (text: string, limit: number): never => {
+    throw new LogboomError("BAD_REQUEST", `event ${index}: ${text}`, {
+      details: { event: index, field: "attributes", limit },
+    });
+  };
+  if (entries.length > MAX_ATTRIBUTES) {
+    refuse(`${entries.length} attributes exceed the limit of ${MAX_ATTRIBUTES}`, MAX_ATTRIBUTES);
+  }
+  for (const [name, value] of entries) {
+    const shown = JSON.stringify(name.slice(0, 40));
+    const nameBytes = Buffer.byteLength(name, "utf8");
+    if (nameBytes === 0 || nameBytes > MAX_ATTRIBUTE_NAME_BYTES) {
+      refuse(
+        `the attribute name ${shown} has ${nameBytes} bytes; expected 1 to ${MAX_ATTRIBUTE_NAME_BYTES}`,
+        MAX_ATTRIBUTE_NAME_BYTES,
+      );
+    }
+    if (typeof value !== "string") {
+      throw new LogboomError("BAD_REQUEST", `event ${index}: attribute ${shown} is not a string`, {
+        details: { event: index, field: "attributes" },
+      });
+    }
+    if (Buffer.byteLength(value, "utf8") > MAX_ATTRIBUTE_BYTES) {
+      refuse(
+        `the value of attribute ${shown} has ${Buffer.byteLength(value, "utf8")} bytes; the limit is ${MAX_ATTRIBUTE_BYTES}`,
+        MAX_ATTRIBUTE_BYTES,
+      );
+    }
+  }
+}
+
+function timeOutOfRange(time: bigint, index: number): LogboomError {
+  const range = `${eventTimeRange.first} to ${eventTimeRange.end - 1n}`;
+  return new LogboomError(
+    "BAD_REQUEST",
+    `event ${index}: the time ${time} in "time" is out of range; expected ${range} ns since the epoch`,
+    { details: { event: index, field: "time", value: String(time), limit: range } },
+  );
+}
+
+function tooMany(what: string, count: number, limit: number): LogboomError {
+  return new LogboomError("TOO_LARGE", `more than ${limit} ${what} in one request`, {
+    details: { value: count, limit },
+  });
+}

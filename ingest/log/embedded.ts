@@ -1,0 +1,356 @@
+// The log of one machine without services: records in LMDB, durable by group commit.
+//
+// Records of `events` are written by one process; `accounts` may also be written by the command line, in a
+// transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
+// so events go through `batch`, whose commit runs in LMDB's own thread, and small streams through
+// `transactionSync`.
+import { randomUUID } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { open, type Database, type RootDatabase } from "lmdb";
+import { LogboomError } from "../../schemas/errors.ts";
+import { bucketCount } from "../../schemas/partition.ts";
+import type {
+  Assignment,
+  Consumption,
+  Log,
+  LogRecord,
+  NewRecord,
+  PartitionLag,
+  Position,
+  Receipt,
+  StreamName,
+} from "./log.ts";
+
+const FOLLOW_INTERVAL_MS = 250;
+const RECEIPT_SWEEP_MS = 30_000;
+/** A request is refused for this long when the log is full: consumers free whole batches at a time. */
+const FULL_RETRY_AFTER_SECONDS = 2;
+
+type RecordKey = [stream: StreamName, partition: number, offset: number];
+
+interface EmbeddedLogOptions {
+  readonly dir: string;
+  /** Bound of the records kept; appends of events beyond it are refused. */
+  readonly maxBytes: number;
+  readonly now?: () => number;
+}
+
+/** What is kept beside a record's bytes: its time and, in compacted streams, its key. */
+interface Head {
+  readonly at: number;
+  readonly size: number;
+  readonly key?: string;
+}
+
+export class EmbeddedLog implements Log {
+  readonly id: string;
+  readonly partitionCount = bucketCount;
+  readonly #env: RootDatabase;
+  readonly #values: Database<Buffer, RecordKey>;
+  readonly #heads: Database<Head, RecordKey>;
+  /** Newest record of each key of a compacted stream. */
+  readonly #latest: Database<number, [StreamName, string]>;
+  readonly #positions: Database<Position, [group: string, partition: number]>;
+  readonly #receipts: Database<Omit<Receipt, "key">, string>;
+  readonly #facts: Database<string | number, string>;
+  readonly #maxBytes: number;
+  readonly #now: () => number;
+  readonly #appended = new EventEmitter();
+  /** Next offset of each partition of `events`; this process is its only writer. */
+  readonly #nextOffsets: number[];
+  /**
+   * End of what is durable in each partition. Consumers see no more than this: were a record stored and
+   * then lost from the log with the power, its offset would be given again, and the insert of the later
+   * record dropped as a repeat.
+   */
+  readonly #durableEnds: number[];
+  readonly #sweep: NodeJS.Timeout;
+  #sizeBytes = 0;
+  #isClosed = false;
+
+  /** Opens or creates the log in a folder. */
+  static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+    const log = new EmbeddedLog(options);
+    // What a killed process had committed is visible now but perhaps not yet durable.
+    await log.#facts.put("openedAt", log.#now());
+    await log.#env.flushed;
+    return log;
+  }
+
+  private constructor({ dir, maxBytes, now = Date.now }: EmbeddedLogOptions) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#maxBytes = maxBytes;
+    this.#now = now;
+    this.#env = open({ path: join(dir, "log.mdb"), noMemInit: true, maxDbs: 8 });
+    this.#values = this.#env.openDB({ name: "values", encoding: "binary" });
+    this.#heads = this.#env.openDB({ name: "heads" });
+    this.#latest = this.#env.openDB({ name: "latest" });
+    this.#positions = this.#env.openDB({ name: "positions" });
+    this.#receipts = this.#env.openDB({ name: "receipts" });
+    this.#facts = this.#env.openDB({ name: "facts" });
+
+    this.id = this.#env.transactionSync(() => {
+      const known = this.#facts.get("id");
+      if (typeof known === "string") return known;
+      const id = randomUUID();
+      void this.#facts.put("id", id);
+      return id;
+    });
+    this.#nextOffsets = Array.from({ length: this.partitionCount }, (_, partition) =>
+      this.#storedEnd("events", partition),
+    );
+    this.#durableEnds = [...this.#nextOffsets];
+    for (const { value } of this.#heads.getRange()) this.#sizeBytes += value.size;
+    this.#appended.setMaxListeners(0);
+    this.#sweep = setInterval(() => this.#forgetReceipts(), RECEIPT_SWEEP_MS).unref();
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  async append(records: readonly NewRecord[], receipts: readonly Receipt[] = []): Promise<void> {
+    this.#refuseWhenClosed();
+    const isEvents = records.every((record) => record.stream === "events");
+    const addedBytes = records.reduce((sum, record) => sum + record.value.length, 0);
+    // Accounts and dead letters are always taken: refusing them would stop what frees the log.
+    if (isEvents && this.#sizeBytes + addedBytes > this.#maxBytes) throw this.#full(addedBytes);
+    if (isEvents) {
+      await this.#appendEvents(records, receipts);
+    } else {
+      this.#appendCompacted(records);
+      await this.#env.flushed;
+    }
+    this.#appended.emit("appended");
+  }
+
+  findReceipt(key: string): string | undefined {
+    const receipt = this.#receipts.get(key);
+    return receipt !== undefined && receipt.expiresAt > this.#now() ? receipt.value : undefined;
+  }
+
+  async follow(stream: StreamName, onRecord: (record: LogRecord) => void): Promise<Consumption> {
+    const stop = new AbortController();
+    let next = 0;
+    const catchUp = (): void => {
+      for (const record of this.#records(stream, 0, next, Number.POSITIVE_INFINITY)) {
+        next = record.offset + 1;
+        onRecord(record);
+      }
+    };
+    catchUp();
+    const running = (async () => {
+      while (!stop.signal.aborted) {
+        await this.#waitForAppend(FOLLOW_INTERVAL_MS, stop.signal);
+        if (!stop.signal.aborted) catchUp();
+      }
+    })();
+    return {
+      close: async () => {
+        stop.abort();
+        await running;
+      },
+    };
+  }
+
+  async consume(
+    group: string,
+    run: (assignment: Assignment) => Promise<void>,
+  ): Promise<Consumption> {
+    const stop = new AbortController();
+    const running = Promise.all(
+      this.#nextOffsets.map((_, partition) => run(this.#assign(group, partition, stop.signal))),
+    );
+    // The failure reaches whoever closes the consumption; until then it must not end the process.
+    running.catch(() => {});
+    return {
+      close: async () => {
+        stop.abort();
+        await running;
+      },
+    };
+  }
+
+  async lag(group: string): Promise<PartitionLag[]> {
+    return this.#nextOffsets.map((end, partition) => {
+      const { offset } = this.#position(group, partition);
+      const [oldest] = this.#heads.getRange({
+        start: ["events", partition, offset],
+        end: ["events", partition, end],
+        limit: 1,
+      });
+      return {
+        partition,
+        records: end - offset,
+        oldestAppendedAt: oldest?.value.at,
+      };
+    });
+  }
+
+  health(): { isUp: boolean; reason?: string } {
+    if (this.#isClosed) return { isUp: false, reason: "closed" };
+    if (this.#sizeBytes < this.#maxBytes) return { isUp: true };
+    return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.#maxBytes} bytes` };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    this.#appended.emit("appended");
+    await this.#env.flushed;
+    await this.#env.close();
+  }
+
+  async #appendEvents(
+    records: readonly NewRecord[],
+    receipts: readonly Receipt[],
+  ): Promise<void> {
+    const at = this.#now();
+    const ends: [partition: number, end: number][] = [];
+    await this.#env.batch(() => {
+      for (const { partition, value } of records) {
+        const offset = this.#nextOffsets[partition];
+        if (offset === undefined) throw new RangeError(`no partition ${partition} of events`);
+        this.#nextOffsets[partition] = offset + 1;
+        void this.#values.put(["events", partition, offset], value);
+        void this.#heads.put(["events", partition, offset], { at, size: value.length });
+        ends.push([partition, offset + 1]);
+        this.#sizeBytes += value.length;
+      }
+      for (const { key, value, expiresAt } of receipts) {
+        void this.#receipts.put(key, { value, expiresAt });
+      }
+    });
+    // Committed is not yet durable: LMDB syncs a group of commits at a time.
+    await this.#env.flushed;
+    for (const [partition, end] of ends) {
+      this.#durableEnds[partition] = Math.max(end, this.#durableEnds[partition] ?? 0);
+    }
+  }
+
+  /** Offsets are taken inside the transaction, because another process may write the same stream. */
+  #appendCompacted(records: readonly NewRecord[]): void {
+    const at = this.#now();
+    this.#env.transactionSync(() => {
+      for (const { stream, key, value } of records) {
+        if (key === undefined) throw new TypeError(`a record of "${stream}" needs a key`);
+        const offset = this.#storedEnd(stream, 0);
+        const former = this.#latest.get([stream, key]);
+        if (former !== undefined) this.#remove([stream, 0, former]);
+        void this.#values.put([stream, 0, offset], value);
+        void this.#heads.put([stream, 0, offset], { at, size: value.length, key });
+        void this.#latest.put([stream, key], offset);
+        void this.#facts.put(`end/${stream}`, offset + 1);
+        this.#sizeBytes += value.length;
+      }
+    });
+  }
+
+  #assign(group: string, partition: number, signal: AbortSignal): Assignment {
+    return {
+      partition,
+      committed: this.#position(group, partition),
+      signal,
+      read: async (offset, maxBytes, maxWaitMs) => {
+        if (offset >= (this.#durableEnds[partition] ?? 0)) {
+          await this.#waitForAppend(maxWaitMs, signal);
+        }
+        return [...this.#records("events", partition, offset, maxBytes)];
+      },
+      commit: (position) => this.#commit(group, partition, position),
+    };
+  }
+
+  async #commit(group: string, partition: number, position: Position): Promise<void> {
+    this.#refuseWhenClosed();
+    const former = this.#position(group, partition).offset;
+    await this.#env.batch(() => {
+      void this.#positions.put([group, partition], position);
+      // The end outlives the records, so that an emptied partition never counts from 0 again.
+      void this.#facts.put(`end/events/${partition}`, this.#nextOffsets[partition] ?? 0);
+      for (let offset = former; offset < position.offset; offset++) {
+        this.#remove(["events", partition, offset]);
+      }
+    });
+    await this.#env.flushed;
+  }
+
+  #remove(key: RecordKey): void {
+    this.#sizeBytes -= this.#heads.get(key)?.size ?? 0;
+    void this.#values.remove(key);
+    void this.#heads.remove(key);
+  }
+
+  *#records(
+    stream: StreamName,
+    partition: number,
+    from: number,
+    maxBytes: number,
+  ): Generator<LogRecord> {
+    let bytes = 0;
+    const until = stream === "events" ? this.#durableEnds[partition] : Number.MAX_SAFE_INTEGER;
+    const end: RecordKey = [stream, partition, until ?? 0];
+    for (const { key, value: head } of this.#heads.getRange({
+      start: [stream, partition, from],
+      end,
+    })) {
+      bytes += head.size;
+      if (bytes > maxBytes && bytes > head.size) return;
+      const value = this.#values.get(key);
+      if (value === undefined) continue;
+      yield { offset: key[2], key: head.key, value, appendedAt: head.at };
+    }
+  }
+
+  #position(group: string, partition: number): Position {
+    return this.#positions.get([group, partition]) ?? { offset: 0, metadata: "" };
+  }
+
+  /** One past the newest offset ever given: the newest record's, or what was noted when it was removed. */
+  #storedEnd(stream: StreamName, partition: number): number {
+    const noted = this.#facts.get(stream === "events" ? `end/events/${partition}` : `end/${stream}`);
+    const [newest] = this.#heads.getKeys({
+      start: [stream, partition, Number.MAX_SAFE_INTEGER],
+      end: [stream, partition, -1],
+      reverse: true,
+      limit: 1,
+    });
+    return Math.max(typeof noted === "number" ? noted : 0, newest === undefined ? 0 : newest[2] + 1);
+  }
+
+  async #waitForAppend(maxWaitMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    await Promise.race([
+      once(this.#appended, "appended", { signal: either }),
+      sleep(maxWaitMs, undefined, { signal: either }),
+    ]).catch(() => {});
+    done.abort();
+  }
+
+  #forgetReceipts(): void {
+    const now = this.#now();
+    void this.#env.batch(() => {
+      for (const { key, value } of this.#receipts.getRange()) {
+        if (value.expiresAt <= now) void this.#receipts.remove(key);
+      }
+    });
+  }
+
+  #full(addedBytes: number): LogboomError {
+    return new LogboomError(
+      "OVERLOADED",
+      `the log holds ${this.#sizeBytes} bytes that are not stored yet; ${addedBytes} more exceed its bound of ${this.#maxBytes}`,
+      { retryAfterSeconds: FULL_RETRY_AFTER_SECONDS, details: { limit: this.#maxBytes } },
+    );
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#isClosed) throw new LogboomError("UNAVAILABLE", "the log is closed");
+  }
+}

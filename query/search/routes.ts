@@ -1,0 +1,119 @@
+// The search endpoint, POST /api/search/v1.
+import { Router, type Request, type Response } from "express";
+import type { Logger } from "pino";
+import { readBody } from "../../ingest/body.ts";
+import { MemoryBudget, Reservation } from "../../ingest/memory-budget.ts";
+import type { TokenStore } from "../../ingest/tokens.ts";
+import { LogboomError, toLogboomError } from "../../schemas/errors.ts";
+import type { Instruments } from "../../schemas/instruments.ts";
+import { isSearchType, readSearchRequest } from "./request.ts";
+import type { Searches } from "./searches.ts";
+
+const PATH = "/api/search/v1";
+/** A pattern of the largest size, percent-encoded, and room for the rest. */
+const MAX_FORM_BYTES = 1024 * 1024;
+const FORM_TIMEOUT_MS = 10_000;
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
+interface SearchRoutesOptions {
+  readonly searches: Searches;
+  readonly tokens: TokenStore;
+  readonly instruments: Instruments;
+  readonly logger: Logger;
+}
+
+export function createSearchRoutes(options: SearchRoutesOptions): Router {
+  const budget = new MemoryBudget(64 * MAX_FORM_BYTES);
+  const router = Router();
+  router.all(PATH, async (request, response) => {
+    const reservation = new Reservation(budget);
+    const seen = { type: "unknown" };
+    try {
+      const { text, outcome } = await answer(request, response, reservation, seen, options);
+      count(outcome);
+      response.type("application/json").send(text);
+    } catch (thrown) {
+      const error = toLogboomError(thrown);
+      count(error.status >= 500 ? "failed" : "refused");
+      if (error.code === "INTERNAL") options.logger.error({ err: error.cause }, "search failed");
+      refuse(response, error);
+    } finally {
+      reservation.release();
+    }
+
+    function count(outcome: string): void {
+      options.instruments.logboom_search_requests_total.inc({ type: seen.type, outcome });
+    }
+  });
+  return router;
+}
+
+async function answer(
+  request: Request,
+  response: Response,
+  reservation: Reservation,
+  seen: { type: string },
+  { searches, tokens }: SearchRoutesOptions,
+): Promise<{ text: string; outcome: "complete" | "partial" | "failed" }> {
+  if (request.method !== "POST") {
+    throw new LogboomError("METHOD_NOT_ALLOWED", `${request.method} is not served at ${PATH}; use POST`);
+  }
+  const principal = tokens.authenticate(readToken(request), "read");
+  const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type !== FORM_TYPE) {
+    throw new LogboomError("UNSUPPORTED_MEDIA", `unknown content type "${type}"; expected ${FORM_TYPE}`, {
+      details: { field: "content-type", value: type ?? "" },
+    });
+  }
+  const body = await readBody(
+    request,
+    response,
+    { sentBytes: MAX_FORM_BYTES, decodedBytes: MAX_FORM_BYTES, pauseMs: FORM_TIMEOUT_MS },
+    reservation,
+  );
+  const form = new URLSearchParams(body.toString("utf8"));
+  const asked = form.get("type") ?? "UNSORTED_RESULTS";
+  if (isSearchType(asked)) seen.type = asked;
+  const search = readSearchRequest(form);
+  if (search.customer !== principal.customer) {
+    throw new LogboomError(
+      "NO_PERMISSION",
+      `the token does not allow to read the customer "${search.customer.slice(0, 100)}"`,
+      { details: { field: "customer", value: search.customer.slice(0, 100) } },
+    );
+  }
+  const scan = await searches.poll(search, principal.prefixes);
+  const outcome = scan.isComplete ? "complete" : scan.hasFailed ? "failed" : "partial";
+  return { text: scan.render(), outcome };
+}
+
+/** From the header, else from the cookie. */
+function readToken({ headers }: Request): string | undefined {
+  if (headers.authorization !== undefined) {
+    return /^Token\s+(\S+)$/i.exec(headers.authorization)?.[1];
+  }
+  return /(?:^|;\s*)read_token=([^;\s]*)/.exec(headers.cookie ?? "")?.[1];
+}
+
+/** The error in the reply's usual shape, all keys present. */
+function refuse(response: Response, error: LogboomError): void {
+  if (response.headersSent || response.destroyed) return;
+  if (error.retryAfterSeconds !== undefined) response.set("Retry-After", String(error.retryAfterSeconds));
+  response.status(error.status).json({
+    fullHash: "",
+    events: [],
+    contexts: [],
+    counts: [],
+    totalBlocks: 0,
+    relevantBlocks: 0,
+    scannedBlocks: 0,
+    failedBlocks: 0,
+    scannedBytes: 0,
+    scanProgress: 0,
+    complete: false,
+    stopped: true,
+    error: error.message,
+    errorCode: error.code,
+    details: error.details,
+  });
+}

@@ -1,0 +1,190 @@
+// Runs one slice of a search in the store: by a statement that is exact, or by deciding candidates here.
+import type { StoreClient } from "../../consumers/store/client.ts";
+import { LogboomError } from "../../schemas/errors.ts";
+import type { CompiledSearch } from "../language/search.ts";
+import { cellOf } from "./cells.ts";
+import { cutKey } from "./key31.ts";
+import type { Slice } from "./plan.ts";
+import type { Prefixes, SearchRequest } from "./request.ts";
+import {
+  candidatesStatement,
+  countsStatement,
+  eventsStatement,
+  keysStatement,
+  type Statement,
+} from "./statement.ts";
+import { joinLabels, NewestEvents, RunningTally, type Finds, type FoundEvent } from "./tally.ts";
+
+/** What one statement may send: results beyond it are refused rather than held in memory. */
+const MAX_RESULT_BYTES = 256 * 1024 * 1024;
+
+export interface SliceJob {
+  readonly store: StoreClient;
+  readonly request: SearchRequest;
+  readonly compiled: CompiledSearch;
+  readonly prefixes: Prefixes;
+  readonly slice: Slice;
+  /** events still wanted */
+  readonly limit: number;
+  readonly queryId: string;
+  readonly signal: AbortSignal;
+}
+
+export interface SliceOutcome {
+  readonly finds: Finds;
+  /** bytes that the store read */
+  readonly readBytes: number;
+}
+
+type Row = readonly string[];
+
+/** @throws the store's error, or the signal's reason */
+export function runSlice(job: SliceJob): Promise<SliceOutcome> {
+  const { request, compiled } = job;
+  const needsCapture =
+    request.type === "EXACT_XY_HISTOGRAM_BINNED" ||
+    request.type === "BACKWARD_RESULTS_ONE_PER_KEY31";
+  const isExact = compiled.isExact && (!needsCapture || compiled.captureIsExact);
+  if (!isExact) return decideCandidates(job);
+  switch (request.type) {
+    case "UNSORTED_RESULTS":
+    case "BACKWARD_RESULTS":
+      return findEvents(job, eventsStatement(request, compiled, job.prefixes, job.slice, job.limit));
+    case "BACKWARD_RESULTS_ONE_PER_KEY31":
+      // Keys that newer slices have found already may fill the list: only the whole limit is safe.
+      return findEvents(
+        job,
+        keysStatement(request, compiled, job.prefixes, job.slice, request.limit),
+      );
+    case "EXACT_COUNTS_BINNED":
+    case "EXACT_XY_HISTOGRAM_BINNED":
+      return count(job);
+  }
+}
+
+async function findEvents(job: SliceJob, statement: Statement): Promise<SliceOutcome> {
+  const { rows, readBytes } = await readAll<Row>(job, statement);
+  return { finds: { kind: "events", events: rows.map(toEvent) }, readBytes };
+}
+
+async function count(job: SliceJob): Promise<SliceOutcome> {
+  const statement = countsStatement(job.request, job.compiled, job.prefixes, job.slice);
+  type CountRow = [isCell: number, cell: number, ...labels: [...Prefixes], count: string];
+  const { rows, readBytes } = await readAll<CountRow>(job, statement);
+  const tally = { cells: new Map<number, number>(), contexts: new Map<string, number>() };
+  for (const [isCell, cell, p0, p1, p2, p3, found] of rows) {
+    if (isCell === 1) tally.cells.set(cell, Number(found));
+    else tally.contexts.set(joinLabels([p0, p1, p2, p3]), Number(found));
+  }
+  return { finds: { kind: "tally", tally }, readBytes };
+}
+
+/** For patterns that the store can only narrow down: each candidate is decided by the automaton. */
+async function decideCandidates(job: SliceJob): Promise<SliceOutcome> {
+  const { request, compiled } = job;
+  const statement = candidatesStatement(request, compiled, job.prefixes, job.slice);
+  const isForKeys = request.type === "BACKWARD_RESULTS_ONE_PER_KEY31";
+  const newest = new NewestEvents(isForKeys ? request.limit : job.limit, isForKeys);
+  const tally = new RunningTally();
+  const isTally =
+    request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
+  const readBytes = await readEach(job, statement, (row) => {
+    const event = toEvent(row);
+    const decided = decide(event, request, compiled);
+    if (decided === undefined) return;
+    if (isTally) tally.countOne(decided.cell, joinLabels(event.labels));
+    else newest.add(decided.key === undefined ? event : { ...event, key: decided.key });
+  });
+  const finds: Finds = isTally
+    ? { kind: "tally", tally }
+    : { kind: "events", events: newest.newest() };
+  return { finds, readBytes };
+}
+
+/** Whether an event belongs to the answer, and with which cell and key. */
+function decide(
+  { time, message }: FoundEvent,
+  request: SearchRequest,
+  compiled: CompiledSearch,
+): { cell: number; key?: string } | undefined {
+  const bytes = Buffer.from(message, "utf8");
+  if (request.type === "EXACT_XY_HISTOGRAM_BINNED") {
+    const captured = compiled.extract(bytes);
+    if (captured === null) return undefined;
+    const x = request.xSplits.length > 0 ? captured.x : 0;
+    const y = request.ySplits.length > 0 ? captured.y : 0;
+    if (typeof x !== "number" || typeof y !== "number") return undefined;
+    return { cell: cellOf(request, time, { x, y }) };
+  }
+  if (request.type === "BACKWARD_RESULTS_ONE_PER_KEY31") {
+    const key = compiled.extract(bytes)?.key;
+    return key === undefined || key === null ? undefined : { cell: 0, key: cutKey(Buffer.from(key)) };
+  }
+  if (!compiled.check(bytes)) return undefined;
+  return { cell: request.type === "EXACT_COUNTS_BINNED" ? cellOf(request, time, {}) : 0 };
+}
+
+async function readAll<Shape>(
+  job: SliceJob,
+  statement: Statement,
+): Promise<{ rows: Shape[]; readBytes: number }> {
+  const result = await ask(job, statement, {
+    // Until the end is known nothing is sent, so a failure is a failure and not a cut answer.
+    wait_end_of_query: 1,
+    max_result_bytes: String(MAX_RESULT_BYTES),
+    result_overflow_mode: "throw",
+  });
+  return { rows: await result.json<Shape>(), readBytes: readBytesOf(result.response_headers) };
+}
+
+async function readEach(
+  job: SliceJob,
+  statement: Statement,
+  onRow: (row: Row) => void,
+): Promise<number> {
+  const result = await ask(job, statement, {});
+  for await (const rows of result.stream<Row>()) {
+    for (const row of rows) onRow(row.json());
+  }
+  // How much was read is known to the store only at the end, after the headers.
+  return job.slice.bytes;
+}
+
+function ask(job: SliceJob, { query, params }: Statement, settings: Record<string, string | number>) {
+  return job.store.query({
+    query,
+    query_params: params,
+    format: "JSONCompactEachRow",
+    query_id: job.queryId,
+    abort_signal: job.signal,
+    clickhouse_settings: settings,
+  });
+}
+
+function toEvent(row: Row): FoundEvent {
+  const [time, ingested, p0, p1, p2, p3, message, key] = row;
+  if (
+    time === undefined ||
+    ingested === undefined ||
+    p0 === undefined ||
+    p1 === undefined ||
+    p2 === undefined ||
+    p3 === undefined ||
+    message === undefined
+  ) {
+    throw new LogboomError("INTERNAL", `the store sent a row of ${row.length} columns`);
+  }
+  return {
+    time: BigInt(time),
+    ingested: BigInt(ingested),
+    labels: [p0, p1, p2, p3],
+    message,
+    ...(key !== undefined && { key }),
+  };
+}
+
+function readBytesOf(headers: Record<string, string | string[] | undefined>): number {
+  const summary = headers["x-clickhouse-summary"];
+  if (typeof summary !== "string") return 0;
+  return Number((JSON.parse(summary) as { read_bytes?: string }).read_bytes ?? 0);
+}

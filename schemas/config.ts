@@ -1,0 +1,121 @@
+// The configuration of every process: one typed schema of the environment.
+import { z } from "zod";
+import { availableParallelism } from "node:os";
+
+const MIB = 1024 * 1024;
+
+const whole = (minimum: number, maximum: number) =>
+  z.coerce
+    .number<string>()
+    .int()
+    .min(minimum)
+    .max(maximum);
+
+/** Long enough that guessing it over the network is hopeless. */
+const bootstrapToken = z
+  .string()
+  .min(16)
+  .max(255)
+  .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
+  .optional();
+
+/** Every variable with its default and what it is for; the README's table is rendered from this. */
+export const environment = {
+  LOGBOOM_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
+  LOGBOOM_PORT: whole(0, 65535).default(7024).describe("port of ingest, search and operations"),
+  LOGBOOM_DATA_DIR: z.string().min(1).default("./data").describe("folder of the log and the store"),
+  LOGBOOM_CUSTOMER: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be 1 to 64 letters, digits, . _ or -")
+    .default("default")
+    .describe("customer of the bootstrap tokens"),
+  LOGBOOM_WRITE_TOKEN: bootstrapToken.describe("bootstrap write token; generated when absent"),
+  LOGBOOM_READ_TOKEN: bootstrapToken.describe("bootstrap read token; generated when absent"),
+  LOGBOOM_RETENTION_DAYS: whole(1, 36500)
+    .default(30)
+    .describe("days an event is kept, from its time or its arrival, whichever is later"),
+  LOGBOOM_LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "silent"])
+    .default("info")
+    .describe("lowest level of the service's own logs"),
+  LOGBOOM_LOG_MAX_BYTES: whole(16 * MIB, 2 ** 50)
+    .default(4096 * MIB)
+    .describe("bound of the embedded log on disk; beyond it ingest answers 503"),
+  LOGBOOM_MAX_EVENT_BYTES: whole(1, 16 * MIB)
+    .default(MIB)
+    .describe("largest message of one event"),
+  LOGBOOM_MAX_BODY_BYTES: whole(1, 256 * MIB)
+    .default(16 * MIB)
+    .describe("largest request body as sent"),
+  LOGBOOM_MAX_DECODED_BODY_BYTES: whole(1, 512 * MIB)
+    .default(64 * MIB)
+    .describe("largest request body after decompression"),
+  LOGBOOM_BODY_TIMEOUT_MS: whole(10, 600_000)
+    .default(30_000)
+    .describe("longest pause within a request body"),
+  LOGBOOM_INGEST_MEMORY_BYTES: whole(MIB, 2 ** 40)
+    .default(256 * MIB)
+    .describe("bytes received and not yet acknowledged; beyond it ingest answers 503"),
+  LOGBOOM_LINGER_MS: whole(0, 1000)
+    .default(3)
+    .describe("how long small requests wait to share one log record"),
+  LOGBOOM_BATCH_ROWS: whole(1, 1_000_000)
+    .default(200_000)
+    .describe("most events of one insert into the store"),
+  LOGBOOM_BATCH_BYTES: whole(64 * 1024, 128 * MIB)
+    .default(32 * MIB)
+    .describe("most bytes of one insert into the store"),
+  LOGBOOM_BATCH_AGE_MS: whole(1, 60_000)
+    .default(750)
+    .describe("longest wait of an event for its insert"),
+  LOGBOOM_STORE_MEMORY_BYTES: whole(256 * MIB, 2 ** 50)
+    .default(1024 * MIB)
+    .describe("memory bound of the embedded ClickHouse server"),
+  LOGBOOM_SEARCH_IDLE_MS: whole(100, 3_600_000)
+    .default(10_000)
+    .describe("a search that nobody polls for so long stops"),
+  LOGBOOM_SEARCH_CONCURRENCY: whole(1, 256)
+    .default(availableParallelism())
+    .describe("statements that searches run in the store at a time"),
+  LOGBOOM_DRAIN_TIMEOUT_MS: whole(100, 600_000)
+    .default(20_000)
+    .describe("longest wait for requests in flight at shutdown"),
+} as const;
+
+const schema = z.object(environment);
+
+/** The validated environment. */
+export type Config = z.infer<typeof schema>;
+
+/** Every fault of the environment, a line each; the process exits with 2. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join("\n"));
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
+}
+
+/**
+ * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones.
+ *
+ * @throws ConfigError naming every fault; values of tokens are not repeated.
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(
+    Object.keys(environment)
+      .map((name) => [name, env[name]])
+      .filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      const value = name.endsWith("_TOKEN") ? "" : ` "${env[name] ?? ""}"`;
+      return `${name}${value}: ${issue.message}`;
+    }),
+  );
+}

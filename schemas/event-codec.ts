@@ -1,0 +1,219 @@
+// Avro encoding of events by hand, and the container files that carry them through the log.
+//
+// One log record is one Avro Object Container File, so any Avro reader can read it. All files carry the
+// same header but for a block id of fixed length, and the same sync marker: a consumer joins the blocks of
+// many records behind one header and hands them to the store without decoding an event.
+// The writer is ours because it takes text as bytes too, which doors that receive plain lines never decode.
+import avsc from "avsc";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** One event, complete: labels, limits and defaults were applied. */
+export interface StoredEvent {
+  readonly customer: string;
+  readonly prefix0: string;
+  readonly prefix1: string;
+  readonly prefix2: string;
+  readonly prefix3: string;
+  /** ns since the epoch, UTC */
+  readonly time: bigint;
+  /** ns since the epoch; strictly increasing within one edge */
+  readonly ingested: bigint;
+  readonly message: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** The schema's text as it stands in the headers: without white space and docs, as every record holds it. */
+const schemaText = JSON.stringify(
+  JSON.parse(
+    readFileSync(new URL("event.avsc", import.meta.url), "utf8"),
+    (key, value: unknown) => (key === "doc" ? undefined : value),
+  ),
+);
+
+/** Avro longs as bigint: nanoseconds do not fit a JavaScript number. */
+const bigintLong = avsc.types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  },
+  fromJSON: BigInt,
+  toJSON: String,
+  isValid: (value: unknown) => typeof value === "bigint",
+  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
+});
+
+/** The Avro type of a schema text, with longs as bigint. */
+export function avroType(text: string): avsc.Type {
+  return avsc.Type.forSchema(JSON.parse(text) as avsc.Schema, { registry: { long: bigintLong } });
+}
+
+/** The type of the events that this version writes. */
+export const eventType = avroType(schemaText);
+
+const SYNC_LENGTH = 16;
+const BLOCK_ID_LENGTH = 16;
+const syncMarker = createHash("sha256").update(schemaText).digest().subarray(0, SYNC_LENGTH);
+
+const headerStart = Buffer.concat([
+  Buffer.from("Obj\x01", "latin1"),
+  avroLong(3),
+  avroBytes("avro.codec"),
+  avroBytes("null"),
+  avroBytes("avro.schema"),
+  avroBytes(schemaText),
+  avroBytes("logboom.block"),
+  avroLong(BLOCK_ID_LENGTH),
+]);
+const headerEnd = Buffer.concat([avroLong(0), syncMarker]);
+const headerLength = headerStart.length + BLOCK_ID_LENGTH + headerEnd.length;
+
+/** Encoded events of one partition without a container around them. */
+export interface EncodedEvents {
+  readonly count: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * One container file of one block.
+ *
+ * @param blockId 16 bytes that name this record wherever it is repeated.
+ */
+export function encodeContainer(blockId: Uint8Array, parts: readonly EncodedEvents[]): Buffer {
+  let count = 0;
+  let size = 0;
+  for (const part of parts) {
+    count += part.count;
+    size += part.bytes.length;
+  }
+  return Buffer.concat([
+    headerStart,
+    blockId,
+    headerEnd,
+    avroLong(count),
+    avroLong(size),
+    ...parts.map((part) => part.bytes),
+    syncMarker,
+  ]);
+}
+
+/** Whether a record was written under today's schema, so that its blocks may be joined with others. */
+export function isCurrentContainer(record: Buffer): boolean {
+  return (
+    record.length >= headerLength &&
+    record.compare(headerStart, 0, headerStart.length, 0, headerStart.length) === 0 &&
+    record.compare(headerEnd, 0, headerEnd.length, headerLength - headerEnd.length, headerLength) === 0
+  );
+}
+
+/** The blocks of a current container, without its header. */
+export function containerBlocks(record: Buffer): Buffer {
+  return record.subarray(headerLength);
+}
+
+/** The number of events in a current container, from its blocks' heads. */
+export function countEvents(record: Buffer): number {
+  let total = 0;
+  let position = headerLength;
+  while (position < record.length) {
+    const count = readLong(record, position);
+    const size = readLong(record, count.next);
+    total += count.value;
+    position = size.next + size.value + SYNC_LENGTH;
+  }
+  return total;
+}
+
+/** A container's header for blocks that come from many records. */
+export function joinedHeader(): Buffer {
+  return Buffer.concat([headerStart, Buffer.alloc(BLOCK_ID_LENGTH), headerEnd]);
+}
+
+/**
+ * Decodes a container of any schema version that today's reader can resolve.
+ *
+ * @throws Error when the record is not a container, or its schema cannot be read as today's.
+ */
+export function decodeContainer(record: Buffer): StoredEvent[] {
+  const header = containerHeaderType.decode(record, 0) as {
+    value?: { magic: Buffer; meta: Record<string, Buffer>; sync: Buffer };
+    offset: number;
+  };
+  if (header.value === undefined || header.value.magic.toString("latin1") !== "Obj\x01") {
+    throw new Error("not an Avro container file");
+  }
+  const { meta } = header.value;
+  const codec = meta["avro.codec"]?.toString() ?? "null";
+  if (codec !== "null") throw new Error(`unknown Avro codec "${codec}"; expected "null"`);
+  const writer = avroType(meta["avro.schema"]?.toString() ?? "null");
+  const resolver = eventType.createResolver(writer);
+
+  const events: StoredEvent[] = [];
+  let position = header.offset;
+  while (position < record.length) {
+    const count = readLong(record, position);
+    const size = readLong(record, count.next);
+    const end = size.next + size.value;
+    if (count.value < 0 || size.value < 0 || end + SYNC_LENGTH > record.length) {
+      throw new Error(`truncated Avro block at byte ${position}`);
+    }
+    if (record.compare(header.value.sync, 0, SYNC_LENGTH, end, end + SYNC_LENGTH) !== 0) {
+      throw new Error(`wrong sync marker at byte ${end}`);
+    }
+    let at = size.next;
+    for (let index = 0; index < count.value; index++) {
+      const decoded = eventType.decode(record, at, resolver) as { value: StoredEvent; offset: number };
+      if (decoded.offset < 0 || decoded.offset > end) {
+        throw new Error(`event ${index} of the block at byte ${position} is truncated`);
+      }
+      events.push(decoded.value);
+      at = decoded.offset;
+    }
+    position = end + SYNC_LENGTH;
+  }
+  return events;
+}
+
+const containerHeaderType = avsc.Type.forSchema({
+  type: "record",
+  name: "Header",
+  fields: [
+    { name: "magic", type: { type: "fixed", name: "Magic", size: 4 } },
+    { name: "meta", type: { type: "map", values: "bytes" } },
+    { name: "sync", type: { type: "fixed", name: "Sync", size: SYNC_LENGTH } },
+  ],
+});
+
+function avroLong(value: number): Buffer {
+  const bytes: number[] = [];
+  // Zigzag of a non-negative value is its double; the arithmetic stays exact below 2^52.
+  let rest = value * 2;
+  while (rest > 0x7f) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+function avroBytes(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([avroLong(bytes.length), bytes]);
+}
+
+function readLong(bytes: Buffer, start: number): { value: number; next: number } {
+  let value = 0;
+  let scale = 1;
+  let next = start;
+  for (;;) {
+    const byte = bytes[next];
+    if (byte === undefined || next - start > 7) throw new Error(`no Avro long at byte ${start}`);
+    next++;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+    scale *= 0x80;
+  }
+  return { value: value % 2 === 0 ? value / 2 : -(value + 1) / 2, next };
+}

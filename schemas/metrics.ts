@@ -1,0 +1,128 @@
+// Every metric of the service, declared once: name, help, labels and the closed list of their values.
+
+import { errorCatalogue, type ErrorCode } from "./errors.ts";
+
+interface MetricDeclaration {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels?: Readonly<Record<string, readonly string[]>>;
+  readonly buckets?: readonly number[];
+}
+
+const errorCodes = Object.keys(errorCatalogue) as readonly ErrorCode[];
+const doors = ["native", "scalyr-upload-logs"] as const;
+const partitions = ["0", "1", "2", "3"] as const;
+const latencyBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export const metricDeclarations = {
+  logboom_ingest_events_total: {
+    type: "counter",
+    help: "Events acknowledged, by door.",
+    labels: { door: doors },
+  },
+  logboom_ingest_encoded_bytes_total: {
+    type: "counter",
+    help: "Encoded bytes of acknowledged events, by door.",
+    labels: { door: doors },
+  },
+  logboom_ingest_requests_total: {
+    type: "counter",
+    help: "Ingest requests, by door and outcome.",
+    labels: { door: doors, outcome: ["accepted", "duplicate", "refused", "failed"] },
+  },
+  logboom_ingest_refused_total: {
+    type: "counter",
+    help: "Ingest requests of which nothing was stored, by door and error code.",
+    labels: { door: doors, code: errorCodes },
+  },
+  logboom_ingest_invalid_utf8_events_total: {
+    type: "counter",
+    help: "Events in which invalid UTF-8 was replaced by U+FFFD, by door.",
+    labels: { door: doors },
+  },
+  logboom_ingest_pending_bytes: {
+    type: "gauge",
+    help: "Bytes received and not yet acknowledged.",
+  },
+  logboom_ingest_acknowledge_seconds: {
+    type: "histogram",
+    help: "Time from the end of a request's body to its acknowledgement.",
+    labels: { door: doors },
+    buckets: latencyBuckets,
+  },
+  logboom_log_size_bytes: { type: "gauge", help: "Bytes of records kept in the embedded log." },
+  logboom_log_limit_bytes: { type: "gauge", help: "Bound of the embedded log." },
+  logboom_consumer_lag_records: {
+    type: "gauge",
+    help: "Log records not yet stored, by partition.",
+    labels: { partition: partitions },
+  },
+  logboom_consumer_lag_seconds: {
+    type: "gauge",
+    help: "Age of the oldest log record not yet stored; 0 when all are.",
+  },
+  logboom_consumer_stored_events_total: { type: "counter", help: "Events stored." },
+  logboom_consumer_inserts_total: {
+    type: "counter",
+    help: "Inserts into the store, by outcome.",
+    labels: { outcome: ["stored", "retried", "split"] },
+  },
+  logboom_consumer_insert_seconds: {
+    type: "histogram",
+    help: "Time of one insert into the store.",
+    buckets: latencyBuckets,
+  },
+  logboom_consumer_batch_events: {
+    type: "histogram",
+    help: "Events of one insert into the store.",
+    buckets: [1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000],
+  },
+  logboom_dead_letters_total: {
+    type: "counter",
+    help: "Events or records set aside because the store refuses them for good, by reason.",
+    labels: { reason: ["unreadable", "refused"] },
+  },
+  logboom_dead_letters: { type: "gauge", help: "Dead letters kept." },
+  logboom_store_up: { type: "gauge", help: "Whether the store answers: 1 or 0." },
+  logboom_store_restarts_total: {
+    type: "counter",
+    help: "Starts of the embedded store after it was lost.",
+  },
+  logboom_maintenance_runs_total: {
+    type: "counter",
+    help: "Runs of retention and index maintenance, by outcome.",
+    labels: { outcome: ["done", "failed"] },
+  },
+  logboom_search_requests_total: {
+    type: "counter",
+    help: "Search requests, by type and outcome.",
+    labels: {
+      type: [
+        "UNSORTED_RESULTS",
+        "BACKWARD_RESULTS",
+        "EXACT_COUNTS_BINNED",
+        "EXACT_XY_HISTOGRAM_BINNED",
+        "BACKWARD_RESULTS_ONE_PER_KEY31",
+        "unknown",
+      ],
+      outcome: ["complete", "partial", "refused", "failed"],
+    },
+  },
+  logboom_search_scans: { type: "gauge", help: "Searches that are scanning." },
+  logboom_search_blocks_total: {
+    type: "counter",
+    help: "Blocks of searches, by outcome.",
+    labels: { outcome: ["scanned", "failed"] },
+  },
+  logboom_search_scanned_bytes_total: {
+    type: "counter",
+    help: "Message bytes that searches scanned.",
+  },
+  logboom_search_seconds: {
+    type: "histogram",
+    help: "Scanning time of a search, from its first request to its last block.",
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+} as const satisfies Record<string, MetricDeclaration>;
+
+export type MetricName = keyof typeof metricDeclarations;

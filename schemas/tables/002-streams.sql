@@ -1,0 +1,24 @@
+-- What each stream holds in each hour: plans searches, answers counts, lists streams, feeds usage.
+CREATE TABLE IF NOT EXISTS streams
+(
+  customer        LowCardinality(String) CODEC(ZSTD(1)),
+  tb              Int32 CODEC(ZSTD(1)),
+  prefix0         LowCardinality(String) CODEC(ZSTD(1)),
+  prefix1         LowCardinality(String) CODEC(ZSTD(1)),
+  prefix2         LowCardinality(String) CODEC(ZSTD(1)),
+  prefix3         LowCardinality(String) CODEC(ZSTD(1)),
+  rows            SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  bytes           SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  min_time        SimpleAggregateFunction(min, DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
+  max_time        SimpleAggregateFunction(max, DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
+  newest_ingested SimpleAggregateFunction(max, Int64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree
+-- the partitions of events, so that both are dropped together
+PARTITION BY (intDiv(tb, 24), toUInt8(CRC32(concat(customer, '\0', prefix0)) % 4))
+ORDER BY (customer, tb, prefix0, prefix1, prefix2, prefix3)
+SETTINGS
+  index_granularity = 2048,
+  non_replicated_deduplication_window = 10000,
+  fsync_after_insert = 1,
+  fsync_part_directory = 1

@@ -1,0 +1,50 @@
+// Timestamps as text: the forms that ingest and search accept, as bigint nanoseconds since the epoch (UTC).
+
+/** The span of event times that can be stored and searched: [first, end) in ns since the epoch. */
+export const eventTimeRange = {
+  first: 0n,
+  /** 2254-07-22T01:34:33Z, the default endTime of a search: a later event could never be found. */
+  end: 8_979_644_073_000_000_000n,
+} as const;
+
+const form =
+  /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
+
+/** What to write, for error messages. */
+export const timestampForms = "YYYY-MM-DD[T ]HH:MM:SS[.fraction][Z|+HH:MM]";
+
+/**
+ * Reads `YYYY-MM-DD[T ]HH:MM:SS[.f…][Z|±HH[:]MM]`; without an offset it is UTC; digits of the fraction
+ * past the ninth are cut (search API, section 2).
+ *
+ * @returns ns since the epoch, or undefined when the text is not such a timestamp or not a real date.
+ */
+export function parseTimestamp(text: string): bigint | undefined {
+  const match = form.exec(text);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  // A date such as 2024-02-30 rolls over to another one.
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
+
+  const [, , , , , , , fraction = "", sign, offsetHours = "0", offsetMinutes = "0"] = match;
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
+  const offsetSeconds =
+    (sign === "-" ? -1 : 1) * (Number(offsetHours) * 3600 + Number(offsetMinutes) * 60);
+  const seconds = date.getTime() / 1000 + hour * 3600 + minute * 60 + second - offsetSeconds;
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+}
+
+/** An event's time: a decimal count of ns since the epoch, or any form of {@link parseTimestamp}. */
+export function parseEventTime(text: string): bigint | undefined {
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : parseTimestamp(text);
+}
