@@ -11,12 +11,17 @@ const service = await startService(config, logger).catch((error: unknown): never
 });
 printWelcome(service, config);
 
-let isStopping = false;
+/** npm and timeout(1) pass on a signal that the terminal has sent to the whole group: one Ctrl-C comes twice. */
+const SAME_SIGNAL_MS = 1_000;
+let stoppingSince: number | undefined;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    // Who asks twice does not want to wait; what is acknowledged is safe in the log.
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (stoppingSince !== undefined) {
+      // Who asks again does not want to wait; what is acknowledged is safe in the log.
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     logger.info({ signal }, "stopping");
     service.close().then(
       () => process.exit(0),

@@ -50,7 +50,7 @@ function find(pattern: Pattern): Found {
     }
     case "start":
     case "end":
-      return { whole: "", clauses: [] };
+      return { whole: undefined, clauses: [] };
     case "concat":
       return findInSequence(pattern.items.map(find));
     case "union":

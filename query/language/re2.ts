@@ -61,9 +61,9 @@ export function translate(pattern: Pattern, place: Place): Fragment {
     case "repeat":
       return translateRepeat(pattern, place);
     case "start":
-      return sequence([atom("^", 1), atom("", 0)]);
+      return anchor("^", place);
     case "end":
-      return sequence([atom("$", 1), atom("", 0)]);
+      return anchor("$", place);
     case "capture": {
       const inside = translate(pattern.item, { ...place, isLazy: false, isCaptured: true });
       return { ...inside, text: `(${inside.text})`, form: "atom", cost: inside.cost + 2 };
@@ -72,6 +72,11 @@ export function translate(pattern: Pattern, place: Place): Fragment {
       // Supersets are taken of the whole pattern, before it is translated.
       return unspeakable;
   }
+}
+
+/** No atom, so that a quantifier goes upon a group; Vectorscan has anchors at the edges only. */
+function anchor(text: string, { engine }: Place): Fragment {
+  return engine === "re2" ? { ...atom(text, 1), form: "sequence" } : unspeakable;
 }
 
 function translateByte(set: ByteSet, place: Place): Fragment {

@@ -46,8 +46,8 @@ export function trim(pattern: Pattern): Trimmed {
 /** What stands beside the body. */
 export function outerSides({ isOpenLeft, isOpenRight }: Trimmed): { left: Side; right: Side } {
   return {
-    left: { isAligned: true, isOpen: isOpenLeft },
-    right: { isAligned: true, isOpen: isOpenRight },
+    left: { isAligned: !isOpenLeft, isOpen: isOpenLeft },
+    right: { isAligned: !isOpenRight, isOpen: isOpenRight },
   };
 }
 

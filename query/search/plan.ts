@@ -37,8 +37,8 @@ export interface Plan {
 interface HourRow {
   readonly hour: number;
   readonly allRows: string;
-  readonly rows: string;
-  readonly bytes: string;
+  readonly relevantRows: string;
+  readonly relevantBytes: string;
   readonly newestIngested: string;
 }
 
@@ -59,8 +59,8 @@ export async function planSearch(
       SELECT
         tb AS hour,
         sum(rows) AS allRows,
-        sumIf(rows, isRelevant) AS rows,
-        sumIf(bytes, isRelevant) AS bytes,
+        sumIf(rows, isRelevant) AS relevantRows,
+        sumIf(bytes, isRelevant) AS relevantBytes,
         maxIf(newest_ingested, isRelevant) AS newestIngested
       FROM (
         SELECT *, ${prefixes === undefined ? "false" : matching.text}
@@ -81,14 +81,14 @@ export async function planSearch(
     ...(signal && { abort_signal: signal }),
   });
   const hours = await result.json<HourRow>();
-  const relevant = request.begin < request.end ? hours.filter(({ rows }) => rows !== "0") : [];
+  const relevant = request.begin < request.end ? hours.filter(({ relevantRows }) => relevantRows !== "0") : [];
   const slices = formSlices(relevant);
   return {
     slices,
     totalBlocks: hours.reduce((sum, hour) => sum + blocksOf(Number(hour.allRows)), 0),
     relevantBlocks: slices.reduce((sum, slice) => sum + slice.blocks, 0),
     signature: relevant
-      .map(({ hour, rows, newestIngested }) => `${hour}:${rows}:${newestIngested}`)
+      .map(({ hour, relevantRows, newestIngested }) => `${hour}:${relevantRows}:${newestIngested}`)
       .join(),
   };
 }
@@ -107,12 +107,12 @@ function formSlices(hours: readonly HourRow[]): Slice[] {
   let target = FIRST_SLICE_BYTES;
   let open: Slice | undefined;
   for (const row of hours) {
-    const rows = Number(row.rows);
+    const rows = Number(row.relevantRows);
     const hour = {
       firstHour: row.hour,
       lastHour: row.hour,
       rows,
-      bytes: Number(row.bytes),
+      bytes: Number(row.relevantBytes),
       blocks: blocksOf(rows),
     };
     if (open !== undefined && open.bytes + hour.bytes > target) {

@@ -1,6 +1,7 @@
 // The life of one search: planned, scanned slice by slice, stopped when nobody asks, resumed, complete.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ClickHouseError } from "@clickhouse/client";
 import type { Logger } from "pino";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError, toLogboomError, type ErrorCode } from "../../schemas/errors.ts";
@@ -13,7 +14,9 @@ import { runSlice } from "./run-slice.ts";
 import type { StatementPool } from "./statement-pool.ts";
 
 /** A store that restarts is back within this many attempts. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 7;
+/** A store that answers with an error hardly answers better the next time. */
+const ATTEMPTS_WHEN_ANSWERED = 2;
 const FIRST_BACKOFF_MS = 100;
 const FULL_PROGRESS = 2 ** 32;
 
@@ -250,7 +253,8 @@ async function attempt<Result>(signal: AbortSignal, task: () => Promise<Result>)
     try {
       return await task();
     } catch (error) {
-      if (signal.aborted || error instanceof LogboomError || tries >= ATTEMPTS) throw error;
+      const limit = error instanceof ClickHouseError ? ATTEMPTS_WHEN_ANSWERED : ATTEMPTS;
+      if (signal.aborted || error instanceof LogboomError || tries >= limit) throw error;
       await sleep(backoffMs, undefined, { signal });
       backoffMs *= 2;
     }
