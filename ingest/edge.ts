@@ -1,6 +1,6 @@
 // The ingest edge: every door mounted on an Express router.
 import { Router } from "express";
-import { Acceptor } from "./accept.ts";
+import type { Acceptor } from "./accept.ts";
 import type { Door } from "./protocols/door.ts";
 import { nativeDoor } from "./protocols/native.ts";
 import { scalyrUploadLogsDoor } from "./protocols/scalyr-upload-logs.ts";

@@ -149,8 +149,8 @@ async function showDeadLetters(log: EmbeddedLog, args: readonly string[]): Promi
 }
 
 /** A record without what only the key store needs. */
-function publicFacts({ secretSha256: _, type: __, ...facts }: TokenRecord) {
-  return facts;
+function publicFacts({ id, kind, customer, prefixes, createdAt, revokedAt }: TokenRecord) {
+  return { id, kind, customer, prefixes, createdAt, ...(revokedAt !== undefined && { revokedAt }) };
 }
 
 function parse<Options extends ParseArgsConfig>(options: Options) {

@@ -164,7 +164,7 @@ export function decodeContainer(record: Buffer): StoredEvent[] {
     }
     let at = size.next;
     for (let index = 0; index < count.value; index++) {
-      const decoded = eventType.decode(record, at, resolver) as { value: StoredEvent; offset: number };
+      const decoded: { value: StoredEvent; offset: number } = eventType.decode(record, at, resolver);
       if (decoded.offset < 0 || decoded.offset > end) {
         throw new Error(`event ${index} of the block at byte ${position} is truncated`);
       }

@@ -20,7 +20,7 @@ interface Found {
 /** What every message that matches must hold, the most selective first; at most eight. */
 export function requiredLiterals(pattern: Pattern): Clause[] {
   const distinct = new Map<string, Clause>();
-  for (const clause of find(pattern).clauses) distinct.set(clause.join("\0"), clause);
+  for (const clause of findClosed(pattern).clauses) distinct.set(clause.join("\0"), clause);
   return [...distinct.values()]
     .toSorted((a, b) => selectivity(b) - selectivity(a))
     .slice(0, maxClauses);
@@ -60,10 +60,10 @@ function find(pattern: Pattern): Found {
     case "repeat": {
       const item = find(pattern.item);
       const { min, max } = pattern;
-      if (min === max && item.whole !== undefined && item.whole.length * min <= maxLength) {
-        return { whole: item.whole.repeat(min), clauses: [] };
-      }
-      return { whole: undefined, clauses: min > 0 ? findInSequence([item]).clauses : [] };
+      if (min === 0) return { whole: undefined, clauses: [] };
+      const times = item.whole === undefined ? 1 : Math.min(min, maxLength);
+      const rounds = findInSequence(Array.from({ length: times }, () => item));
+      return min === max && min === times ? rounds : { ...rounds, whole: undefined };
     }
     case "capture":
       return find(pattern.item);
@@ -84,9 +84,11 @@ function findInSequence(items: readonly Found[]): Found {
     run = "";
   };
   for (const item of items) {
-    clauses.push(...item.clauses);
-    if (item.whole === undefined) flush();
-    else run += item.whole;
+    if (item.whole !== undefined) run += item.whole;
+    else {
+      flush();
+      clauses.push(...item.clauses);
+    }
   }
   const isWhole = items.every(({ whole }) => whole !== undefined) && run.length <= maxLength;
   const whole = isWhole ? run : undefined;

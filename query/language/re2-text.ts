@@ -51,7 +51,8 @@ export function characterClass(ascii: ByteSet, ranges: readonly CodePointRange[]
   if (ranges.length === 0 && byte !== undefined) return atom(quote(String.fromCharCode(byte)), 1);
   const [only] = ranges;
   if (ascii === 0n && ranges.length === 1 && only?.[0] === only?.[1]) {
-    return atom(quote(String.fromCodePoint(only?.[0] ?? 0)), 4);
+    // No atom: of é? ClickHouse takes the last byte for optional only, when it looks for literals.
+    return { ...atom(String.fromCodePoint(only?.[0] ?? 0), 4), form: "sequence" };
   }
   const members = [...rangesOf(ascii), ...ranges];
   return atom(`[${classMembers(members)}]`, rangesOf(ascii).length + 8 * ranges.length);
@@ -82,7 +83,7 @@ export function alternatives(parts: readonly Fragment[]): Fragment {
 function measure(parts: readonly Fragment[]): Pick<Fragment, "isExact" | "cost" | "repetitions"> {
   return {
     isExact: parts.every(({ isExact }) => isExact),
-    cost: parts.reduce((sum, { cost }) => sum + cost + 1, 0),
+    cost: parts.reduce((sum, { cost }) => sum + cost, 0),
     repetitions: parts.reduce((most, { repetitions }) => Math.max(most, repetitions), 1),
   };
 }
@@ -94,7 +95,7 @@ function group({ text }: Fragment): string {
 /** `min` to `max` of a fragment, in as many counted repetitions as RE2's limit asks for. */
 export function quantify(part: Fragment, min: number, max: number, isLazy: boolean): Fragment {
   const chunk = Math.floor(maxRepetitions / part.repetitions);
-  const lazy = isLazy ? "?" : "";
+  const lazy = isLazy && min !== max ? "?" : "";
   const item = part.form === "atom" ? part.text : group(part);
   const pieces: string[] = [];
   let repetitions = 1;
@@ -103,7 +104,8 @@ export function quantify(part: Fragment, min: number, max: number, isLazy: boole
     if (high > 1 && high !== Infinity) repetitions = Math.max(repetitions, high);
     if (high === Infinity && low > 1) repetitions = Math.max(repetitions, low);
   };
-  const cost = (part.cost + 1) * Math.max(1, max === Infinity ? min + 1 : max);
+  const times = max === Infinity ? min + 1 : max;
+  const cost = part.cost * times + (times - min) + 1;
   if (cost === Infinity) return unspeakable;
   if ((max === Infinity ? min : max) <= chunk) append(min, max, 1);
   else {

@@ -14,7 +14,7 @@ export interface Regex {
 }
 
 /** RE2 gets slow, and at last refuses, beyond tens of thousands of instructions. */
-const maxCost: Readonly<Record<Engine, number>> = { re2: 20_000, vectorscan: 500 };
+const maxCost: Readonly<Record<Engine, number>> = { re2: 12_000, vectorscan: 500 };
 /** Parameters travel in the address of a request, three characters for a byte. */
 const maxTextBytes = 32_768;
 

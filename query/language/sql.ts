@@ -3,7 +3,7 @@
 // A condition holds for every message that the predicate holds for, and is exact unless it says
 // otherwise. What is cheap and rules out most comes first: ClickHouse stops at the first that fails.
 import { literalTextOf, requiredLiterals, type Clause } from "./literals.ts";
-import { concat, type Pattern } from "./pattern.ts";
+import { concat, isNothing, type Pattern } from "./pattern.ts";
 import type { Predicate } from "./predicate.ts";
 import { quote } from "./re2-text.ts";
 import { toRegex, trim } from "./regex.ts";
@@ -42,8 +42,9 @@ interface Conjunction {
 const always: Conjunction = { terms: [], isExact: true };
 const never: Conjunction = { terms: [{ rank: "literal", fragment: raw("0") }], isExact: true };
 
-/** Beyond a few, another literal hardly rules out more. */
+/** Beyond a few, another literal hardly rules out more; nor does one that the n-gram index misses. */
 const maxLiteralTerms = 3;
+const minIndexedLength = 4;
 
 /** The condition of a predicate on messages of valid UTF-8. */
 export function compilePredicate(predicate: Predicate, target: SqlTarget): Condition {
@@ -127,6 +128,7 @@ function compileMatch(given: Pattern, target: SqlTarget): Conjunction {
 
 /** The terms of a pattern without captures and set operations. */
 function compileSimple(pattern: Pattern, target: SqlTarget): Conjunction {
+  if (isNothing(pattern)) return never;
   const { message, parameters } = target;
   const { items, isOpenLeft, isOpenRight } = trim(pattern);
   if (isOpenLeft && isOpenRight && items.length === 0) return always;
@@ -135,14 +137,17 @@ function compileSimple(pattern: Pattern, target: SqlTarget): Conjunction {
   if (literal !== undefined && literal !== "") {
     return { terms: [{ rank: "literal", fragment: matches(quote(literal)) }], isExact: true };
   }
-  const clauses = requiredLiterals(pattern).slice(0, maxLiteralTerms);
+  const clauses = requiredLiterals(pattern)
+    .slice(0, maxLiteralTerms)
+    .filter((clause, index) => index === 0 || clause.every((text) => text.length >= minIndexedLength));
   const terms = clauses.map((clause): Term => ({
     rank: "literal",
     fragment: literalTerm(clause, target, matches),
   }));
   const regex = toRegex(pattern, "re2");
   if (regex === undefined) return { terms, isExact: false };
-  if (terms.length === 0) terms.push(...vectorscanTerm(pattern, target));
+  // An anchored expression fails early by itself.
+  if (terms.length === 0 && isOpenLeft) terms.push(...vectorscanTerm(pattern, target));
   const rank = clauses.length > 0 ? "regex with literal" : "regex";
   return { terms: [...terms, { rank, fragment: matches(regex.text) }], isExact: regex.isExact };
 }

@@ -124,7 +124,7 @@ export class Answer {
   }
 
   #renderCounts(): AnswerBody {
-    const counts = new Array<number>(cellCount(this.#request)).fill(0);
+    const counts = Array.from({ length: cellCount(this.#request) }, () => 0);
     for (const [cell, count] of this.#tally.cells) counts[cell] = count;
     const contexts = [...this.#tally.contexts].map(([context, count]) => ({
       ...this.#context(splitLabels(context)),

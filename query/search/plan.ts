@@ -63,7 +63,7 @@ export async function planSearch(
         sumIf(bytes, isRelevant) AS relevantBytes,
         maxIf(newest_ingested, isRelevant) AS newestIngested
       FROM (
-        SELECT *, ${prefixes === undefined ? "false" : matching.text}
+        SELECT *, ${matching.text}
           AND max_time >= fromUnixTimestamp64Nano({begin:Int64})
           AND min_time < fromUnixTimestamp64Nano({end:Int64}) AS isRelevant
         FROM streams
@@ -81,7 +81,8 @@ export async function planSearch(
     ...(signal && { abort_signal: signal }),
   });
   const hours = await result.json<HourRow>();
-  const relevant = request.begin < request.end ? hours.filter(({ relevantRows }) => relevantRows !== "0") : [];
+  const isEmpty = prefixes === undefined || request.begin >= request.end;
+  const relevant = isEmpty ? [] : hours.filter(({ relevantRows }) => relevantRows !== "0");
   const slices = formSlices(relevant);
   return {
     slices,

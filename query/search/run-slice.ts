@@ -63,16 +63,16 @@ export function runSlice(job: SliceJob): Promise<SliceOutcome> {
 }
 
 async function findEvents(job: SliceJob, statement: Statement): Promise<SliceOutcome> {
-  const { rows, readBytes } = await readAll<Row>(job, statement);
-  return { finds: { kind: "events", events: rows.map(toEvent) }, readBytes };
+  const { rows, readBytes } = await readAll(job, statement);
+  return { finds: { kind: "events", events: (rows as Row[]).map(toEvent) }, readBytes };
 }
 
 async function count(job: SliceJob): Promise<SliceOutcome> {
   const statement = countsStatement(job.request, job.compiled, job.prefixes, job.slice);
   type CountRow = [isCell: number, cell: number, ...labels: [...Prefixes], count: string];
-  const { rows, readBytes } = await readAll<CountRow>(job, statement);
+  const { rows, readBytes } = await readAll(job, statement);
   const tally = { cells: new Map<number, number>(), contexts: new Map<string, number>() };
-  for (const [isCell, cell, p0, p1, p2, p3, found] of rows) {
+  for (const [isCell, cell, p0, p1, p2, p3, found] of rows as CountRow[]) {
     if (isCell === 1) tally.cells.set(cell, Number(found));
     else tally.contexts.set(joinLabels([p0, p1, p2, p3]), Number(found));
   }
@@ -124,17 +124,17 @@ function decide(
   return { cell: request.type === "EXACT_COUNTS_BINNED" ? cellOf(request, time, {}) : 0 };
 }
 
-async function readAll<Shape>(
+async function readAll(
   job: SliceJob,
   statement: Statement,
-): Promise<{ rows: Shape[]; readBytes: number }> {
+): Promise<{ rows: unknown[]; readBytes: number }> {
   const result = await ask(job, statement, {
     // Until the end is known nothing is sent, so a failure is a failure and not a cut answer.
     wait_end_of_query: 1,
     max_result_bytes: String(MAX_RESULT_BYTES),
     result_overflow_mode: "throw",
   });
-  return { rows: await result.json<Shape>(), readBytes: readBytesOf(result.response_headers) };
+  return { rows: await result.json(), readBytes: readBytesOf(result.response_headers) };
 }
 
 async function readEach(

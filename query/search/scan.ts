@@ -98,7 +98,7 @@ export class Scan {
     this.#idleTimer = setTimeout(() => void this.stop(), this.#options.idleMs).unref();
     if (this.#running !== undefined) return;
     const stop = new AbortController();
-    const done = this.#scan(stop.signal).finally(() => {
+    const done = this.#scan(stop).finally(() => {
       this.#running = undefined;
       this.#version++;
       clearTimeout(this.#idleTimer);
@@ -154,21 +154,18 @@ export class Scan {
     return this.#rendered.text;
   }
 
-  async #scan(signal: AbortSignal): Promise<void> {
+  async #scan(stop: AbortController): Promise<void> {
     const { instruments, logger } = this.#options;
+    const { signal } = stop;
     instruments.logboom_search_scans.inc();
     try {
       this.#plan ??= await this.#makePlan(signal);
       this.#version++;
       if (this.#states.length === 0) this.#states = this.#plan.slices.map(() => "waiting");
       const plan = this.#plan;
-      const certain = new AbortController();
-      const either = AbortSignal.any([signal, certain.signal]);
-      const workers = Array.from({ length: this.#options.pool.limit }, () =>
-        this.#work(plan, either, certain),
-      );
+      const workers = Array.from({ length: this.#options.pool.limit }, () => this.#work(plan, stop));
       await Promise.all(workers);
-      if (signal.aborted) return;
+      if (signal.aborted && !this.#answer.isCertain) return;
       this.#isComplete = true;
       instruments.logboom_search_seconds.observe((performance.now() - this.#startedAt) / 1000);
     } catch (error) {
@@ -193,15 +190,16 @@ export class Scan {
   }
 
   /** Takes slices, newest first, until none is left or the answer is certain. */
-  async #work(plan: Plan, signal: AbortSignal, certain: AbortController): Promise<void> {
+  async #work(plan: Plan, stop: AbortController): Promise<void> {
     for (;;) {
-      if (this.#answer.isCertain) certain.abort();
+      // What the other workers are reading cannot change the answer any more.
+      if (this.#answer.isCertain) stop.abort();
       const index = this.#states.indexOf("waiting");
       const slice = plan.slices[index];
-      if (signal.aborted || slice === undefined) return;
+      if (stop.signal.aborted || slice === undefined) return;
       this.#states[index] = "running";
       try {
-        await this.#scanSlice(index, slice, signal);
+        await this.#scanSlice(index, slice, stop.signal);
       } finally {
         // Stopped on the way: the slice is scanned when the search is resumed.
         if (this.#states[index] === "running") this.#states[index] = "waiting";
@@ -211,7 +209,7 @@ export class Scan {
 
   async #scanSlice(index: number, slice: Slice, signal: AbortSignal): Promise<void> {
     const { request, compiled, prefixes, store, pool, instruments, logger } = this.#options;
-    if (prefixes === undefined) return;
+    if (prefixes === undefined) throw new TypeError("a search that may see nothing has no slices");
     const queryId = () => `${request.fullHash.slice(0, 16)}-${index}-${randomUUID()}`;
     try {
       const { finds, readBytes } = await attempt(signal, () =>
@@ -219,7 +217,13 @@ export class Scan {
           signal.throwIfAborted();
           const limit = Math.max(1, this.#answer.wanted);
           return runSlice({
-            ...{ store, request, compiled, prefixes, slice, limit, signal },
+            store,
+            request,
+            compiled,
+            prefixes,
+            slice,
+            limit,
+            signal,
             queryId: queryId(),
           });
         }),

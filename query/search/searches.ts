@@ -90,7 +90,12 @@ export class Searches {
       );
     }
     const scan = new Scan({
-      ...{ request, compiled, prefixes, store, instruments, logger },
+      request,
+      compiled,
+      prefixes,
+      store,
+      instruments,
+      logger,
       pool: this.#pool,
       idleMs: config.LOGBOOM_SEARCH_IDLE_MS,
     });

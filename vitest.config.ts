@@ -1,0 +1,53 @@
+// The suites: fast ones of single files, and slow ones that start the whole service.
+import { createRequire } from "node:module";
+import { defineConfig } from "vitest/config";
+
+const needsStore = ["test/consumers/**/*.test.ts", "test/query/**/*.test.ts", "test/e2e/**/*.test.ts"];
+const canRunStore = hasStoreLibrary();
+if (!canRunStore) {
+  console.log(
+    `not run: ${needsStore.join(", ")}: npm has no ClickHouse for ${process.platform}-${process.arch}; use Linux (glibc) or macOS`,
+  );
+}
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/support/closing-line-reporter.ts"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/{schemas,ingest,consumers,query,bench}/**/*.test.ts"],
+          exclude: canRunStore ? [] : needsStore,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "end-to-end",
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: canRunStore ? [] : needsStore,
+          // Each file starts services of its own, and two cores are soon busy.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
+
+function hasStoreLibrary(): boolean {
+  const libc = process.platform === "linux" ? "-gnu" : "";
+  try {
+    createRequire(import.meta.url).resolve(
+      `@chdb/lib-${process.platform}-${process.arch}${libc}/package.json`,
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
