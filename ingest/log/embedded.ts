@@ -5,10 +5,9 @@
 // so events go through `batch`, whose commit runs in LMDB's own thread, and small streams through
 // `transactionSync`.
 import { randomUUID } from "node:crypto";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { LogboomError } from "../../schemas/errors.ts";
 import { bucketCount } from "../../schemas/partition.ts";
@@ -28,6 +27,14 @@ const FOLLOW_INTERVAL_MS = 250;
 const RECEIPT_SWEEP_MS = 30_000;
 /** A request is refused for this long when the log is full: consumers free whole batches at a time. */
 const FULL_RETRY_AFTER_SECONDS = 2;
+
+/**
+ * Beyond this, appends wait for consumers that keep moving: a sender that is faster than the store would
+ * otherwise grow the file, which never shrinks, and with it the resident memory of its mapping.
+ */
+const PACE_BYTES = 32 * 1024 * 1024;
+/** A consumer that has not committed for so long does not move; then the log does its job and takes more. */
+const MOVING_MS = 1_000;
 
 type RecordKey = [stream: StreamName, partition: number, offset: number];
 
@@ -58,7 +65,7 @@ export class EmbeddedLog implements Log {
   readonly #facts: Database<string | number, string>;
   readonly #maxBytes: number;
   readonly #now: () => number;
-  readonly #appended = new EventEmitter();
+  readonly #moved = new EventEmitter<Record<"appended" | "committed", []>>();
   /** Next offset of each partition of `events`; this process is its only writer. */
   readonly #nextOffsets: number[];
   /**
@@ -68,6 +75,7 @@ export class EmbeddedLog implements Log {
    */
   readonly #durableEnds: number[];
   readonly #sweep: NodeJS.Timeout;
+  #committedAt = Number.NEGATIVE_INFINITY;
   #sizeBytes = 0;
   #isClosed = false;
 
@@ -104,7 +112,7 @@ export class EmbeddedLog implements Log {
     );
     this.#durableEnds = [...this.#nextOffsets];
     for (const { value } of this.#heads.getRange()) this.#sizeBytes += value.size;
-    this.#appended.setMaxListeners(0);
+    this.#moved.setMaxListeners(0);
     this.#sweep = setInterval(() => this.#forgetReceipts(), RECEIPT_SWEEP_MS).unref();
   }
 
@@ -119,12 +127,13 @@ export class EmbeddedLog implements Log {
     // Accounts and dead letters are always taken: refusing them would stop what frees the log.
     if (isEvents && this.#sizeBytes + addedBytes > this.#maxBytes) throw this.#full(addedBytes);
     if (isEvents) {
+      await this.#keepPace();
       await this.#appendEvents(records, receipts);
     } else {
       this.#appendCompacted(records);
       await this.#env.flushed;
     }
-    this.#appended.emit("appended");
+    this.#moved.emit("appended");
   }
 
   findReceipt(key: string): string | undefined {
@@ -144,7 +153,7 @@ export class EmbeddedLog implements Log {
     catchUp();
     const running = (async () => {
       while (!stop.signal.aborted) {
-        await this.#waitForAppend(FOLLOW_INTERVAL_MS, stop.signal);
+        await waitFor(this.#moved, "appended", FOLLOW_INTERVAL_MS, stop.signal);
         if (!stop.signal.aborted) catchUp();
       }
     })();
@@ -200,7 +209,7 @@ export class EmbeddedLog implements Log {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    this.#appended.emit("appended");
+    this.#moved.emit("appended");
     await this.#env.flushed;
     await this.#env.close();
   }
@@ -257,7 +266,7 @@ export class EmbeddedLog implements Log {
       signal,
       read: async (offset, maxBytes, maxWaitMs) => {
         if (offset >= (this.#durableEnds[partition] ?? 0)) {
-          await this.#waitForAppend(maxWaitMs, signal);
+          await waitFor(this.#moved, "appended", maxWaitMs, signal);
         }
         return [...this.#records("events", partition, offset, maxBytes)];
       },
@@ -277,6 +286,18 @@ export class EmbeddedLog implements Log {
       }
     });
     await this.#env.flushed;
+    this.#committedAt = performance.now();
+    this.#moved.emit("committed");
+  }
+
+  async #keepPace(): Promise<void> {
+    const deadline = performance.now() + MOVING_MS;
+    while (
+      this.#sizeBytes > PACE_BYTES &&
+      performance.now() < Math.min(deadline, this.#committedAt + MOVING_MS)
+    ) {
+      await waitFor(this.#moved, "committed", MOVING_MS);
+    }
   }
 
   #remove(key: RecordKey): void {
@@ -322,17 +343,6 @@ export class EmbeddedLog implements Log {
     return Math.max(typeof noted === "number" ? noted : 0, newest === undefined ? 0 : newest[2] + 1);
   }
 
-  async #waitForAppend(maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const done = new AbortController();
-    const either = AbortSignal.any([signal, done.signal]);
-    await Promise.race([
-      once(this.#appended, "appended", { signal: either }),
-      sleep(maxWaitMs, undefined, { signal: either }),
-    ]).catch(() => {});
-    done.abort();
-  }
-
   #forgetReceipts(): void {
     const now = this.#now();
     void this.#env.batch(() => {
@@ -353,4 +363,25 @@ export class EmbeddedLog implements Log {
   #refuseWhenClosed(): void {
     if (this.#isClosed) throw new LogboomError("UNAVAILABLE", "the log is closed");
   }
+}
+
+/** Resolves at the next event of the name, at the signal, or after the time given. */
+function waitFor(
+  moved: EventEmitter<Record<"appended" | "committed", []>>,
+  name: "appended" | "committed",
+  maxWaitMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      moved.off(name, done);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, maxWaitMs);
+    moved.on(name, done);
+    signal?.addEventListener("abort", done);
+    if (signal?.aborted) done();
+  });
 }

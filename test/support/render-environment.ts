@@ -1,0 +1,31 @@
+// Renders the README's table of environment variables from the configuration's schema; `--write` puts it in.
+import { readFileSync, writeFileSync } from "node:fs";
+import { environment } from "../../schemas/config.ts";
+
+const readme = new URL("../../README.md", import.meta.url);
+
+/** Defaults that depend on the machine, as a person would say them. */
+const spoken: Readonly<Record<string, string>> = { LOGBOOM_SEARCH_CONCURRENCY: "cores" };
+
+/** The table's rows. */
+export function renderEnvironment(): string {
+  return Object.entries(environment)
+    .map(([name, schema]) => {
+      const fallback = schema.safeParse(undefined).data;
+      const shown = spoken[name] ?? (fallback === undefined ? "" : String(fallback));
+      return `| \`${name}\` | ${shown} | ${schema.description ?? ""} |`;
+    })
+    .join("\n");
+}
+
+/** The README with the table as it should be. */
+export function readmeWithEnvironment(): { actual: string; expected: string } {
+  const actual = readFileSync(readme, "utf8");
+  const expected = actual.replace(
+    /(\| --- \| --- \| --- \|\n)(?:<!-- environment -->\n)[^]*?(<!-- \/environment -->)/,
+    (_, head: string, end: string) => `${head}<!-- environment -->\n${renderEnvironment()}\n${end}`,
+  );
+  return { actual, expected };
+}
+
+if (process.argv.includes("--write")) writeFileSync(readme, readmeWithEnvironment().expected);
