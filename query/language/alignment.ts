@@ -6,7 +6,7 @@ import { asciiBytes, isSubset } from "./byte-set.ts";
 import { isAnything, type Pattern } from "./pattern.ts";
 
 /** What holds for every text that a pattern may match inside a valid UTF-8 event. */
-export interface Edges {
+interface Edges {
   /** It begins between characters, wherever it stands. */
   readonly beginsAligned: boolean;
   readonly endsAligned: boolean;
@@ -26,7 +26,7 @@ export interface Side {
 
 const known = new WeakMap<Pattern, Edges>();
 
-export function edgesOf(pattern: Pattern): Edges {
+function edgesOf(pattern: Pattern): Edges {
   let edges = known.get(pattern);
   if (edges === undefined) {
     edges = computeEdges(pattern);
@@ -73,10 +73,7 @@ function computeEdges(pattern: Pattern): Edges {
   }
 }
 
-function combine(
-  all: readonly Edges[],
-  decide: (values: readonly boolean[]) => boolean,
-): Edges {
+function combine(all: readonly Edges[], decide: (values: readonly boolean[]) => boolean): Edges {
   return {
     beginsAligned: decide(all.map(({ beginsAligned }) => beginsAligned)),
     endsAligned: decide(all.map(({ endsAligned }) => endsAligned)),
@@ -118,7 +115,8 @@ export function sidesWithin(
     if (aligned[place] === true && all[place]?.keepsForward === true) aligned[place + 1] = true;
   }
   for (let place = length; place > 0; place -= 1) {
-    if (aligned[place] === true && all[place - 1]?.keepsBackward === true) aligned[place - 1] = true;
+    if (aligned[place] === true && all[place - 1]?.keepsBackward === true)
+      aligned[place - 1] = true;
   }
   const isAnythingAt = (index: number) => {
     const item = items[index];
@@ -127,8 +125,7 @@ export function sidesWithin(
   return items.map((_, index) => ({
     left: {
       isAligned: aligned[index] === true,
-      isOpen:
-        index === 0 ? left.isOpen : isAnythingAt(index - 1) && aligned[index - 1] === true,
+      isOpen: index === 0 ? left.isOpen : isAnythingAt(index - 1) && aligned[index - 1] === true,
     },
     right: {
       isAligned: aligned[index + 1] === true,

@@ -1,5 +1,5 @@
 // The alphabet of one pattern: bytes that no part of it tells apart are one class.
-import { allBytes, rangesOf, type ByteSet } from "./byte-set.ts";
+import { rangesOf, type ByteSet } from "./byte-set.ts";
 import { spell } from "./literal.ts";
 import type { Pattern } from "./pattern.ts";
 
@@ -9,7 +9,6 @@ export interface ByteClasses {
   readonly ofByte: Uint8Array;
   /** For each class 1 when its bytes are members of a set of the pattern, else 0. */
   membersOf(set: ByteSet): Uint8Array;
-  isAll(set: ByteSet): boolean;
 }
 
 function addSets(pattern: Pattern, sets: Set<ByteSet>): void {
@@ -66,7 +65,6 @@ export function byteClassesOf(pattern: Pattern): ByteClasses {
       });
       return members;
     },
-    isAll: (set) => set === allBytes,
   };
 }
 

@@ -35,7 +35,8 @@ export function isNumeric(pattern: Pattern): boolean {
   if (point < 0) return rest.every(isDigits) && (!isSigned || rest.some(hasText));
   const parts = [rest.slice(0, point), rest.slice(point + 1)];
   return (
-    rest[point]?.kind === "bytes" && parts.every((part) => part.every(isDigits) && part.some(hasText))
+    rest[point]?.kind === "bytes" &&
+    parts.every((part) => part.every(isDigits) && part.some(hasText))
   );
 }
 

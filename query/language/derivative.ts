@@ -71,7 +71,7 @@ function compute(
 ): Expression {
   const mark = symbol - store.classes.count;
   if (mark >= 0 && (from.marks & (1 << mark)) === 0) return store.nothing;
-  store.work += 1;
+  store.spend(1);
   switch (from.kind) {
     case "start":
     case "end":
@@ -115,6 +115,7 @@ function deriveConcat(
   let rest = from;
   while (rest.kind === "concat") {
     const head = headOf(rest);
+    store.spend(1);
     alternatives.push(store.concat(derivePart(store, head, symbol, position), tailOf(rest)));
     if ((head.nullable & position) === 0) return store.union(alternatives);
     rest = tailOf(rest);

@@ -3,7 +3,8 @@
 // An expression is what is left of a pattern after some bytes of an event. Brzozowski derivatives
 // (derivative.ts) lead from one to the next; this file builds them in a normal form that keeps
 // their number small. Captures appear as marks: symbols beside the bytes that take no room.
-import type { ByteSet } from "./byte-set.ts";
+import { LogboomError } from "../../schemas/errors.ts";
+import { allBytes, type ByteSet } from "./byte-set.ts";
 import type { ByteClasses } from "./byte-classes.ts";
 
 export type ExpressionKind =
@@ -43,8 +44,8 @@ export class ExpressionStore {
   readonly classes: ByteClasses;
   /** How much was built since the start: expressions, their operands and cached derivatives. */
   weight = 0;
-  /** Derivatives that were computed and not found; what a slow event is stopped by. */
-  work = 0;
+  /** Steps that may yet be spent on the event at hand. */
+  budget = Infinity;
   /** Derivatives by symbol at the start of an event, where anchors make them differ. */
   readonly nextAtStart = new Map<Expression, (Expression | undefined)[]>();
   readonly #bytes = new Map<ByteSet, Expression>();
@@ -94,6 +95,14 @@ export class ExpressionStore {
     };
   }
 
+  /** @throws LogboomError BAD_REGEX when an event costs more than its budget */
+  spend(steps: number): void {
+    this.budget -= steps;
+    if (this.budget >= 0) return;
+    const what = "the pattern is too complex: an event takes more steps than may be spent on it";
+    throw new LogboomError("BAD_REGEX", `${what}; write smaller or fewer repetitions`);
+  }
+
   bytes(set: ByteSet): Expression {
     if (set === 0n) return this.nothing;
     let found = this.#bytes.get(set);
@@ -118,7 +127,7 @@ export class ExpressionStore {
     if (head === this.empty) return tail;
     if (tail === this.empty) return head;
     if (head.kind === "concat") {
-      // The first of the chain comes first; chains on the left are short, those on the right long.
+      // Chains are kept on the right, where a derivative only looks at the first of them.
       const heads: Expression[] = [];
       let rest = head;
       while (rest.kind === "concat") {
@@ -185,7 +194,7 @@ export class ExpressionStore {
     if (max === 0 || item === this.empty) return this.empty;
     if (item === this.nothing) return min === 0 ? this.empty : this.nothing;
     if (min === 1 && max === 1) return item;
-    if (min === 0 && max === Infinity && item.kind === "bytes" && this.classes.isAll(item.set)) {
+    if (min === 0 && max === Infinity && item.kind === "bytes" && item.set === allBytes) {
       return this.anything;
     }
     return this.#find("repeat", [item], min === 0 ? everywhere : item.nullable, min, max);
@@ -193,6 +202,7 @@ export class ExpressionStore {
 
   #flatten(kind: "union" | "and", items: readonly Expression[]): Set<Expression> {
     const operands = new Set<Expression>();
+    this.spend(items.length);
     for (const item of items) {
       if (item.kind === kind) for (const operand of item.items) operands.add(operand);
       else operands.add(item);

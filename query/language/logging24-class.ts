@@ -30,7 +30,7 @@ export function readClass(cursor: Cursor): Pattern {
   // A bracket that comes first is a member, as in every dialect of this family.
   while (cursor.at === first || !cursor.text.startsWith("]", cursor.at)) {
     if (cursor.at >= cursor.text.length) {
-      throw refusal(offset, 'a class is not closed', "write ] at its end, or \\[ for a literal [");
+      throw refusal(offset, "a class is not closed", "write ] at its end, or \\[ for a literal [");
     }
     readItem(cursor, members, isNegated);
   }

@@ -20,10 +20,18 @@ export function lower(store: ExpressionStore, pattern: Pattern, marks: number): 
       return store.bytes(pattern.set);
     case "characters":
       return store.union(
-        spell(pattern).map((sequence) => chain(store, sequence.map((set) => store.bytes(set)))),
+        spell(pattern).map((sequence) =>
+          chain(
+            store,
+            sequence.map((set) => store.bytes(set)),
+          ),
+        ),
       );
     case "concat":
-      return chain(store, pattern.items.map((item) => lower(store, item, marks)));
+      return chain(
+        store,
+        pattern.items.map((item) => lower(store, item, marks)),
+      );
     case "union":
       return store.union(pattern.items.map((item) => lower(store, item, marks)));
     case "set":
@@ -39,8 +47,7 @@ export function lower(store: ExpressionStore, pattern: Pattern, marks: number): 
       return store.end;
     case "capture": {
       const { open, close } = marksOf[pattern.name];
-      const end = (mark: number) =>
-        (marks & (1 << mark)) === 0 ? store.empty : store.mark(mark);
+      const end = (mark: number) => ((marks & (1 << mark)) === 0 ? store.empty : store.mark(mark));
       return chain(store, [end(open), lower(store, pattern.item, marks), end(close)]);
     }
   }

@@ -2,7 +2,6 @@
 //
 // Time is linear in the event's length. It decides what ClickHouse cannot, and is the oracle of the
 // translation to SQL. States are kept from event to event and thrown away when they grow too many.
-import { LogboomError } from "../../schemas/errors.ts";
 import { byteClassesOf, type ByteClasses } from "./byte-classes.ts";
 import { derive, positionAt, type Position } from "./derivative.ts";
 import { ExpressionStore, type Expression } from "./expression.ts";
@@ -10,19 +9,21 @@ import { lower, transplant } from "./lowering.ts";
 import type { Pattern } from "./pattern.ts";
 
 /** Expressions, operands and cached derivatives that a matcher keeps: about 50 MB at most. */
-const maxWeight = 500_000;
-/** Derivatives computed for one event: what an event costs at most, and how much more per byte. */
-const maxWork = 2_000_000;
-const maxWorkPerByte = 100;
+const defaultMaxWeight = 500_000;
+/** Steps of computing states that an event may cost: a second or two, and so much more per byte. */
+const maxSteps = 2_000_000;
+const maxStepsPerByte = 100;
 
 export class Matcher {
   readonly pattern: Pattern;
   readonly classes: ByteClasses;
+  readonly #maxWeight: number;
   #store: ExpressionStore;
   readonly #roots = new Map<number, Expression>();
 
-  constructor(pattern: Pattern) {
+  constructor(pattern: Pattern, maxWeight = defaultMaxWeight) {
     this.pattern = pattern;
+    this.#maxWeight = maxWeight;
     this.classes = byteClassesOf(pattern);
     this.#store = new ExpressionStore(this.classes);
   }
@@ -37,9 +38,9 @@ export class Matcher {
     return this.#store.anything;
   }
 
-  /** Starts on an event of so many bytes: the work for it is counted from here. */
+  /** Starts on an event of so many bytes: what it costs is counted from here. */
   begin(lengthBytes: number): void {
-    this.#store.work = -maxWorkPerByte * lengthBytes;
+    this.#store.budget = maxSteps + maxStepsPerByte * lengthBytes;
   }
 
   /** The pattern's expression with these marks, as bits. */
@@ -54,27 +55,21 @@ export class Matcher {
 
   /**
    * What is left of an expression after a symbol.
-   * @throws LogboomError BAD_REGEX when the event costs more than a matcher may spend on one
+   * @throws LogboomError BAD_REGEX when the event costs more than may be spent on one
    */
   step(from: Expression, symbol: number, position: Position): Expression {
-    const next = derive(this.#store, from, symbol, position);
-    if (this.#store.work <= maxWork) return next;
-    throw new LogboomError(
-      "BAD_REGEX",
-      `the pattern is too complex: an event needed more than ${String(maxWork)} steps; write smaller repetitions, or fewer in a row`,
-      { details: { limit: maxWork } },
-    );
+    return derive(this.#store, from, symbol, position);
   }
 
   /** Whether the states should be renewed before they take too much memory. */
   get isFull(): boolean {
-    return this.#store.weight > maxWeight;
+    return this.#store.weight > this.#maxWeight;
   }
 
   /** Forgets all states but these, and gives their equals; other expressions become invalid. */
   renew(kept: readonly Expression[]): Expression[] {
     const store = new ExpressionStore(this.classes);
-    store.work = this.#store.work;
+    store.budget = this.#store.budget;
     const copies = transplant(kept, store);
     // A state too large to be kept is of a pattern near the limit of positions: it lives on alone.
     store.weight = 0;

@@ -3,7 +3,7 @@
 // A pattern is a language over bytes. Trees are built only by the functions below, which know the
 // facts every node carries and apply the identities that keep later stages simple.
 import { allBytes, type ByteSet } from "./byte-set.ts";
-import { utf8Sequences, type CodePointRange } from "./utf8.ts";
+import { mergeRanges, utf8Sequences, type CodePointRange } from "./utf8.ts";
 
 export type CaptureName = "x" | "y" | "key";
 
@@ -18,7 +18,7 @@ interface Facts {
 }
 
 /** One byte. */
-export interface Bytes extends Facts {
+interface Bytes extends Facts {
   readonly kind: "bytes";
   readonly set: ByteSet;
 }
@@ -29,7 +29,7 @@ export interface Characters extends Facts {
   readonly ranges: readonly CodePointRange[];
 }
 
-export interface Concat extends Facts {
+interface Concat extends Facts {
   readonly kind: "concat";
   readonly items: readonly Pattern[];
 }
@@ -41,13 +41,13 @@ export interface Union extends Facts {
 }
 
 /** What all of `all` match and none of `none` does. */
-export interface SetOperation extends Facts {
+interface SetOperation extends Facts {
   readonly kind: "set";
   readonly all: readonly Pattern[];
   readonly none: readonly Pattern[];
 }
 
-export interface Repeat extends Facts {
+interface Repeat extends Facts {
   readonly kind: "repeat";
   readonly item: Pattern;
   readonly min: number;
@@ -56,7 +56,7 @@ export interface Repeat extends Facts {
 }
 
 /** The event's start or end, and nowhere else. */
-export interface Anchor extends Facts {
+interface Anchor extends Facts {
   readonly kind: "start" | "end";
 }
 
@@ -79,8 +79,8 @@ function factsOf(items: readonly Pattern[]): Omit<Facts, "isNullable"> {
   };
 }
 
-export const empty: Pattern = { ...plain, kind: "concat", items: [], isNullable: true };
-export const nothing: Pattern = { ...plain, kind: "union", items: [] };
+const empty: Pattern = { ...plain, kind: "concat", items: [], isNullable: true };
+const nothing: Pattern = { ...plain, kind: "union", items: [] };
 export const start: Pattern = { ...plain, kind: "start" };
 export const end: Pattern = { ...plain, kind: "end" };
 
@@ -90,10 +90,11 @@ export function bytes(set: ByteSet): Pattern {
 
 export const anyByte: Pattern = bytes(allBytes);
 /** Every text: `.*`. */
-export const anything: Pattern = repeat(anyByte, 0, Infinity);
+const anything: Pattern = repeat(anyByte, 0, Infinity);
 
 /** Characters outside ASCII only; an empty list matches nothing. */
-export function characters(ranges: readonly CodePointRange[]): Pattern {
+export function characters(given: readonly CodePointRange[]): Pattern {
+  const ranges = mergeRanges(given);
   const sequences = ranges.flatMap(utf8Sequences);
   if (sequences.length === 0) return nothing;
   const size = sequences.reduce((sum, { length }) => sum + length, 0);

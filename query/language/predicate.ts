@@ -1,10 +1,5 @@
 // What an event is asked: the tree that every query language becomes before it is translated to SQL.
-import {
-  isAnything,
-  isNothing,
-  union,
-  type Pattern,
-} from "./pattern.ts";
+import { isAnything, isNothing, union, type Pattern } from "./pattern.ts";
 
 /** Later languages add kinds for attributes and fields; each stage switches over `kind`. */
 export type Predicate =

@@ -120,10 +120,7 @@ function translateUnion(items: readonly Pattern[], place: Place): Fragment {
   return parts.length === 0 ? noCharacter(place.engine) : alternatives(parts);
 }
 
-function translateRepeat(
-  pattern: Extract<Pattern, { kind: "repeat" }>,
-  place: Place,
-): Fragment {
+function translateRepeat(pattern: Extract<Pattern, { kind: "repeat" }>, place: Place): Fragment {
   const { item, min, max } = pattern;
   const { engine, left, right, isLazy } = place;
   if (engine === "vectorscan") {

@@ -18,7 +18,6 @@ const maxCost: Readonly<Record<Engine, number>> = { re2: 12_000, vectorscan: 500
 /** Parameters travel in the address of a request, three characters for a byte. */
 const maxTextBytes = 32_768;
 
-
 /** A pattern without the `.*` at its edges. */
 export interface Trimmed {
   readonly items: readonly Pattern[];

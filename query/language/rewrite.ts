@@ -36,7 +36,10 @@ function mostOperands(pattern: Pattern): number {
   if (!pattern.hasSet) return 1;
   switch (pattern.kind) {
     case "set":
-      return pattern.all.reduce((most, item) => Math.max(most, mostOperands(item)), pattern.all.length);
+      return pattern.all.reduce(
+        (most, item) => Math.max(most, mostOperands(item)),
+        pattern.all.length,
+      );
     case "concat":
     case "union":
       return pattern.items.reduce((most, item) => Math.max(most, mostOperands(item)), 1);

@@ -44,7 +44,10 @@ export function sql(texts: TemplateStringsArray, ...values: readonly SqlFragment
 }
 
 /** Fragments joined by an operator. */
-export function joinSql(fragments: readonly SqlFragment[], operator: " AND " | " OR "): SqlFragment {
+export function joinSql(
+  fragments: readonly SqlFragment[],
+  operator: " AND " | " OR ",
+): SqlFragment {
   return {
     text: fragments.map(({ text }) => text).join(operator),
     params: Object.assign({}, ...fragments.map(({ params }) => params)),

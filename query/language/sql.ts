@@ -46,11 +46,21 @@ const never: Conjunction = { terms: [{ rank: "literal", fragment: raw("0") }], i
 const maxLiteralTerms = 3;
 const minIndexedLength = 4;
 
+/** Larger conditions are not worth a query, and parameters travel in a request's address. */
+const maxTextCharacters = 20_000;
+const maxParameterBytes = 65_536;
+
 /** The condition of a predicate on messages of valid UTF-8. */
 export function compilePredicate(predicate: Predicate, target: SqlTarget): Condition {
   const conjunction = compile(predicate, target);
-  const { isExact } = conjunction;
-  return { where: conjunction.terms.length === 0 ? undefined : joinTerms(conjunction), isExact };
+  if (conjunction.terms.length === 0) return { where: undefined, isExact: conjunction.isExact };
+  const where = joinTerms(conjunction);
+  const isTooLarge =
+    where.text.length > maxTextCharacters ||
+    Buffer.byteLength(JSON.stringify(where.params)) > maxParameterBytes;
+  return isTooLarge
+    ? { where: undefined, isExact: false }
+    : { where, isExact: conjunction.isExact };
 }
 
 function compile(predicate: Predicate, target: SqlTarget): Conjunction {
@@ -139,7 +149,9 @@ function compileSimple(pattern: Pattern, target: SqlTarget): Conjunction {
   }
   const clauses = requiredLiterals(pattern)
     .slice(0, maxLiteralTerms)
-    .filter((clause, index) => index === 0 || clause.every((text) => text.length >= minIndexedLength));
+    .filter(
+      (clause, index) => index === 0 || clause.every((text) => text.length >= minIndexedLength),
+    );
   const terms = clauses.map((clause): Term => ({
     rank: "literal",
     fragment: literalTerm(clause, target, matches),

@@ -14,8 +14,8 @@ import { asciiBytes, isSubset, type ByteSet } from "./byte-set.ts";
 import { spell } from "./literal.ts";
 import type { Pattern, Union } from "./pattern.ts";
 
-const maxWords = 64;
-const maxWordBytes = 256;
+const maxWords = 32;
+const maxWordBytes = 64;
 
 /** Whether all of these are steady, one after another. */
 export function areSteady(items: readonly Pattern[]): boolean {
@@ -55,9 +55,7 @@ function lengthOf(pattern: Pattern): number | undefined {
     case "repeat": {
       const length = lengthOf(pattern.item);
       if (length === 0) return 0;
-      return length === undefined || pattern.min !== pattern.max
-        ? undefined
-        : length * pattern.min;
+      return length === undefined || pattern.min !== pattern.max ? undefined : length * pattern.min;
     }
     default:
       return undefined;

@@ -38,6 +38,17 @@ function splitAligned(first: number, last: number, length: number, into: ByteSeq
   into.push([...low].map((byte, place): ByteRange => [byte, high[place] ?? byte]));
 }
 
+/** The same characters in ascending ranges that neither overlap nor touch. */
+export function mergeRanges(ranges: readonly CodePointRange[]): CodePointRange[] {
+  const merged: CodePointRange[] = [];
+  for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
+    const before = merged.at(-1);
+    if (before === undefined || first > before[1] + 1) merged.push([first, last]);
+    else merged[merged.length - 1] = [before[0], Math.max(before[1], last)];
+  }
+  return merged;
+}
+
 /** The byte sequences of the characters in a range outside ASCII, surrogates left out. */
 export function utf8Sequences([first, last]: CodePointRange): ByteSequence[] {
   if (first <= 0xdfff && last >= 0xd800) {
