@@ -17,12 +17,10 @@ import type { Log, LogRecord } from "../ingest/log/log.ts";
 import type { Batch } from "./batch.ts";
 import { setAside, type DeadLetter } from "./dead-letters.ts";
 import { isPermanentStoreError, type StoreClient } from "./store/client.ts";
-import { insertSettings } from "./store/insert-settings.ts";
+import { insertSettings, insertStatement } from "./store/insert-settings.ts";
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
-const INSERT =
-  "INSERT INTO events (customer, prefix0, prefix1, prefix2, prefix3, time, ingested, message, attributes) FORMAT Avro";
 
 export interface WriteOptions {
   readonly log: Log;
@@ -140,7 +138,7 @@ async function insertUntilAnswered(
     const endTimer = instruments.logboom_consumer_insert_seconds.startTimer();
     try {
       const { stream } = await store.exec({
-        query: INSERT,
+        query: insertStatement,
         values: Readable.from(parts, { objectMode: false }),
         clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
       });

@@ -18,9 +18,19 @@ export interface Stream {
 /** The four labels of an event. */
 export type Labels = readonly [string, string, string, string];
 
+/** Maps within maps, so many levels deep, to a stream. */
+type Nested<Depth extends number> = Depth extends 1
+  ? Map<string, Stream>
+  : Map<string, Nested<Depth extends 5 ? 4 : Depth extends 4 ? 3 : Depth extends 3 ? 2 : 1>>;
+
 export class StreamLabels {
   readonly #partitionCount: number;
-  readonly #streams = new Map<string, Stream>();
+  /**
+   * By customer, then label by label: to join the labels into one key for every event would cost more
+   * than four lookups.
+   */
+  readonly #streams: Nested<5> = new Map();
+  #size = 0;
 
   constructor(partitionCount: number) {
     this.#partitionCount = partitionCount;
@@ -29,17 +39,32 @@ export class StreamLabels {
   /** @throws LogboomError BAD_REQUEST for a label out of bounds, NO_PERMISSION for one outside the token's. */
   resolve(principal: Principal, labels: Labels): Stream {
     checkPermission(principal, labels);
-    const key = `${principal.customer}\0${labels[0]}\0${labels[1]}\0${labels[2]}\0${labels[3]}`;
-    const known = this.#streams.get(key);
+    const [prefix0, prefix1, prefix2, prefix3] = labels;
+    const known = this.#streams
+      .get(principal.customer)
+      ?.get(prefix0)
+      ?.get(prefix1)
+      ?.get(prefix2)
+      ?.get(prefix3);
     if (known !== undefined) return known;
     labels.forEach(checkLabel);
     const stream = {
-      partition: partitionOf(principal.customer, labels[0], this.#partitionCount),
+      partition: partitionOf(principal.customer, prefix0, this.#partitionCount),
       encodedLabels: encodeLabels([principal.customer, ...labels]),
     };
-    if (this.#streams.size >= MAX_CACHED_STREAMS) this.#streams.clear();
-    this.#streams.set(key, stream);
+    this.#remember(principal.customer, labels, stream);
     return stream;
+  }
+
+  #remember(customer: string, [p0, p1, p2, p3]: Labels, stream: Stream): void {
+    if (++this.#size > MAX_CACHED_STREAMS) {
+      this.#streams.clear();
+      this.#size = 1;
+    }
+    const byFirst = this.#streams.getOrInsertComputed(customer, () => new Map());
+    const bySecond = byFirst.getOrInsertComputed(p0, () => new Map());
+    const byThird = bySecond.getOrInsertComputed(p1, () => new Map());
+    byThird.getOrInsertComputed(p2, () => new Map()).set(p3, stream);
   }
 }
 

@@ -13,12 +13,15 @@ import { EmbeddedLog } from "../ingest/log/embedded.ts";
 import { createOperations } from "../ingest/operations.ts";
 import { TokenStore } from "../ingest/tokens.ts";
 import { consumeEvents, storeGroup } from "../consumers/consume.ts";
+import { startMaintenance } from "../consumers/maintain.ts";
 import { createStoreClient } from "../consumers/store/client.ts";
 import { startEmbeddedStore } from "../consumers/store/embedded.ts";
 import { migrateStore } from "../consumers/store/migrate.ts";
 import { createSearchRoutes } from "./search/routes.ts";
 import { Searches } from "./search/searches.ts";
 import { answerFailure, answerNotFound } from "./failures.ts";
+
+const MAINTENANCE_INTERVAL_MS = 300_000;
 
 export interface Service {
   readonly url: string;
@@ -75,6 +78,15 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
     const consumption = await consumeEvents({ config, log, store: writer, instruments, logger });
     closers.push(() => consumption.close());
+    const maintenance = startMaintenance({
+      store: writer,
+      logger,
+      retentionDays: config.LOGBOOM_RETENTION_DAYS,
+      quietMs: config.LOGBOOM_INDEX_QUIET_MS,
+      intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, config.LOGBOOM_INDEX_QUIET_MS),
+      onRun: (outcome) => instruments.logboom_maintenance_runs_total.inc({ outcome }),
+    });
+    closers.push(() => maintenance.close());
 
     const searches = new Searches({ config, store: reader, instruments, logger });
     closers.push(() => searches.close());

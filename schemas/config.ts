@@ -71,6 +71,9 @@ export const environment = {
   LOGBOOM_STORE_MEMORY_BYTES: whole(256 * MIB, 2 ** 50)
     .default(1024 * MIB)
     .describe("memory bound of the embedded ClickHouse server"),
+  LOGBOOM_INDEX_QUIET_MS: whole(1_000, 86_400_000)
+    .default(600_000)
+    .describe("a past day without new events for so long gets its message index"),
   LOGBOOM_SEARCH_IDLE_MS: whole(100, 3_600_000)
     .default(10_000)
     .describe("a search that nobody polls for so long stops"),

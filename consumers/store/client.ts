@@ -69,7 +69,11 @@ const permanentCodes: ReadonlySet<string> = new Set([
   "469", // VIOLATED_CONSTRAINT
 ]);
 
+// The client makes no ClickHouseError of foreign exceptions: "std::exception. Code: 1001, type: avro::Exception, …".
+const avroFault = /\bCode: 1001, type: avro::Exception\b/;
+
 /** Whether sending the same bytes again must fail again: the batch then holds a bad event. */
 export function isPermanentStoreError(error: unknown): boolean {
-  return error instanceof ClickHouseError && permanentCodes.has(error.code);
+  if (error instanceof ClickHouseError) return permanentCodes.has(error.code);
+  return error instanceof Error && avroFault.test(error.message);
 }

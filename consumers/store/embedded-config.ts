@@ -43,6 +43,8 @@ export function renderServerConfig(config: EmbeddedConfig): string {
     query_cache: { max_size_in_bytes: 0 },
     background_pool_size: 2,
     background_merges_mutations_concurrency_ratio: 1,
+    // building an index waits for an idle pool and leaves one thread to merges
+    merge_tree: { number_of_free_entries_in_pool_to_execute_mutation: 2 },
     asynchronous_metrics_update_period_s: 30,
     keep_alive_timeout: 10,
   });

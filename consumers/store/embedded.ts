@@ -220,8 +220,8 @@ function lockedError(dir: string, cause: unknown): LogboomError {
 }
 
 function startError(dir: string, cause: unknown): LogboomError {
-  const output = cause instanceof ServerStartError ? `: ${cause.exit.output}` : "";
-  return new LogboomError("UNAVAILABLE", `cannot start the store in "${dir}"${output}`, {
+  const reason = cause instanceof ServerStartError ? cause.exit.output : String(cause);
+  return new LogboomError("UNAVAILABLE", `cannot start the store in "${dir}": ${reason}`, {
     cause,
     details: { dir },
   });

@@ -1,5 +1,19 @@
-// The ClickHouse settings of every insert of events: one body is one block, known by its token.
+// The statement and settings of every insert of events: one body is one block, known by its token.
 import type { ClickHouseSettings } from "@clickhouse/client";
+
+/**
+ * To be sent by client.exec with an Avro object container file as `values`; fields go by name.
+ * input() parses the labels as plain strings and casts a whole block at once: straight into
+ * LowCardinality columns the parser looks up each value, which costs 0.5 us a row more.
+ */
+export const insertStatement = `
+  INSERT INTO events
+    (customer, time, prefix0, prefix1, prefix2, prefix3, message, attributes, ingested)
+  SELECT customer, time, prefix0, prefix1, prefix2, prefix3, message, attributes, ingested
+  FROM input('
+    customer String, time DateTime64(9), prefix0 String, prefix1 String, prefix2 String,
+    prefix3 String, message String, attributes Map(String, String), ingested Int64')
+  FORMAT Avro`;
 
 /**
  * Add `insert_deduplication_token` to these for each batch. The token is checked per block and
@@ -22,5 +36,5 @@ export const insertSettings = {
   // an import of old logs touches many days; the default of 100 would fail it for ever
   max_partitions_per_insert_block: "0",
   // built once per closed partition, see consumers/maintain.ts
-  materialize_skip_indexes_on_insert: 0,
+  exclude_materialize_skip_indexes_on_insert: "message_ngrams",
 } as const satisfies ClickHouseSettings;

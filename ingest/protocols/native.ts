@@ -95,9 +95,64 @@ function* textEvents(body: Buffer, labels: Labels): Generator<IncomingEvent> {
   for (const line of splitLines(body)) yield { ...labels, message: line };
 }
 
+/** Lines that are parsed at a time: one call of the parser for many lines saves a quarter of its cost. */
+const CHUNK_BYTES = 64 * 1024;
+const LF = 0x0a;
+
 function* ndjsonEvents(body: Buffer, labels: Labels): Generator<IncomingEvent> {
   const isValid = isUtf8(body);
-  let lineNumber = 0;
+  let lineNumber = 1;
+  let start = 0;
+  while (start < body.length) {
+    const end = endOfLine(body, Math.min(start + CHUNK_BYTES, body.length) - 1);
+    const values = isValid ? parseLines(body.toString("utf8", start, end)) : undefined;
+    if (values === undefined) {
+      lineNumber = yield* eventsByLine(body.subarray(start, end), labels, lineNumber, isValid);
+    } else {
+      for (const value of values) yield readEvent(value, labels, "line", lineNumber++, false);
+    }
+    start = end;
+  }
+}
+
+/** One past the line feed at or after a position. */
+function endOfLine(body: Buffer, position: number): number {
+  const lineFeed = body.indexOf(LF, position);
+  return lineFeed < 0 ? body.length : lineFeed + 1;
+}
+
+/**
+ * The values of lines that are one object each; undefined when any is not, or is not JSON. Every line has to
+ * begin and end with a brace: then two lines that are no JSON apart can only be JSON joined as elements of an
+ * array within an object, which no event has.
+ */
+function parseLines(text: string): unknown[] | undefined {
+  let lineCount = 0;
+  let start = 0;
+  while (start < text.length) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    if (text[start] !== "{" || text[end - 1] !== "}") return undefined;
+    lineCount++;
+    start = end + 1;
+  }
+  try {
+    const joined = text.trimEnd().replaceAll("\n", ",");
+    const values = JSON.parse(`[${joined}]`) as unknown[];
+    return values.length === lineCount ? values : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Line by line, which also tells the line and the offset of a fault; returns the next line's number. */
+function* eventsByLine(
+  body: Buffer,
+  labels: Labels,
+  firstLine: number,
+  isValid: boolean,
+): Generator<IncomingEvent, number> {
+  let lineNumber = firstLine - 1;
   for (const line of splitLines(body)) {
     lineNumber++;
     const text = line.toString("utf8");
@@ -113,9 +168,9 @@ function* ndjsonEvents(body: Buffer, labels: Labels): Generator<IncomingEvent> {
         { details: { line: lineNumber, offset }, cause: error },
       );
     }
-    const where = { line: lineNumber };
-    yield readEvent(value, labels, where, !isValid && !isUtf8(line));
+    yield readEvent(value, labels, "line", lineNumber, !isValid && !isUtf8(line));
   }
+  return lineNumber + 1;
 }
 
 interface Envelope {
@@ -158,7 +213,7 @@ function* envelopeEvents(
   const labels = { ...queryLabels, ...envelope.labels };
   let index = 0;
   for (const event of envelope.events) {
-    const read = readEvent(event, labels, { event: index++ }, false);
+    const read = readEvent(event, labels, "event", index++, false);
     // Which event held the invalid bytes is not known any more: those with the replacement are counted.
     yield hadInvalidUtf8 && (read.message as string).includes("\uFFFD")
       ? { ...read, hadInvalidUtf8: true }
@@ -166,60 +221,76 @@ function* envelopeEvents(
   }
 }
 
+/** Where an event stands: "line" counts from 1, "event" from 0. */
+type Place = "line" | "event";
+
+/** Fields by name, and how many there are: an iteration over names would cost more than the parsing. */
 function readEvent(
   value: unknown,
   labels: Labels,
-  where: ErrorDetails,
+  place: Place,
+  number: number,
   hadInvalidUtf8: boolean,
 ): IncomingEvent {
-  if (!isObject(value)) throw fieldError("event", value, "an object with a message", where);
-  const event: {
-    -readonly [Name in keyof IncomingEvent]: IncomingEvent[Name];
-  } = {
-    time: undefined,
-    prefix0: labels.prefix0,
-    prefix1: labels.prefix1,
-    prefix2: labels.prefix2,
-    prefix3: labels.prefix3,
-    message: "",
-    attributes: undefined,
+  if (!isObject(value)) {
+    throw fieldError("event", value, "an object with a message", { [place]: number });
+  }
+  const { time, message, prefix0, prefix1, prefix2, prefix3, attributes } = value;
+  const known =
+    Number(time !== undefined) +
+    Number(message !== undefined) +
+    Number(prefix0 !== undefined) +
+    Number(prefix1 !== undefined) +
+    Number(prefix2 !== undefined) +
+    Number(prefix3 !== undefined) +
+    Number(attributes !== undefined);
+  let given = 0;
+  for (const _ in value) given++;
+  const isPlain =
+    given === known &&
+    typeof message === "string" &&
+    isTextOrAbsent(prefix0) &&
+    isTextOrAbsent(prefix1) &&
+    isTextOrAbsent(prefix2) &&
+    isTextOrAbsent(prefix3) &&
+    (attributes === undefined || isObject(attributes));
+  if (!isPlain) throw faultOf(value, { [place]: number });
+  return {
+    time: time === undefined ? undefined : readTime(time, place, number),
+    prefix0: prefix0 ?? labels.prefix0,
+    prefix1: prefix1 ?? labels.prefix1,
+    prefix2: prefix2 ?? labels.prefix2,
+    prefix3: prefix3 ?? labels.prefix3,
+    message,
+    // What the values are is checked with the other limits, for every door.
+    attributes: attributes as Record<string, string> | undefined,
     hadInvalidUtf8,
   };
-  let hasMessage = false;
-  for (const name in value) {
-    const field = value[name];
-    switch (name) {
-      case "message":
-        event.message = readText(name, field, where);
-        hasMessage = true;
-        break;
-      case "time":
-        event.time = readTime(field, where);
-        break;
-      case "prefix0":
-      case "prefix1":
-      case "prefix2":
-      case "prefix3":
-        event[name] = readText(name, field, where);
-        break;
-      case "attributes":
-        if (!isObject(field)) throw fieldError(name, field, "an object of strings", where);
-        event.attributes = field as Record<string, string>;
-        break;
-      default:
-        throw unknownField("field", name, "time, prefix0 to prefix3, message, attributes", where);
-    }
-  }
-  if (!hasMessage) throw fieldError("message", undefined, "a string", where);
-  return event;
 }
 
-function readTime(value: unknown, where: ErrorDetails): bigint {
-  const time = typeof value === "string" ? parseEventTime(value) : undefined;
-  if (time === undefined) {
-    throw fieldError("time", value, `a string: ns since the epoch, or ${timestampForms}`, where);
+/** The first field of an event that cannot be taken. */
+function faultOf(value: Record<string, unknown>, where: ErrorDetails): LogboomError {
+  for (const [name, field] of Object.entries(value)) {
+    if (name === "message" || isLabelName(name)) {
+      if (typeof field !== "string") return fieldError(name, field, "a string", where);
+    } else if (name === "attributes") {
+      if (!isObject(field)) return fieldError(name, field, "an object of strings", where);
+    } else if (name !== "time") {
+      return unknownField("field", name, "time, prefix0 to prefix3, message, attributes", where);
+    }
   }
-  return time;
+  return fieldError("message", undefined, "a string", where);
+}
+
+function readTime(value: unknown, place: Place, number: number): bigint {
+  const time = typeof value === "string" ? parseEventTime(value) : undefined;
+  if (time !== undefined) return time;
+  const expected = `a string: ns since the epoch, or ${timestampForms}`;
+  throw fieldError("time", value, expected, { [place]: number });
+}
+
+function isTextOrAbsent(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === "string";
 }
 
 function readText(name: string, value: unknown, where: ErrorDetails): string {

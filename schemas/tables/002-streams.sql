@@ -21,4 +21,5 @@ SETTINGS
   index_granularity = 2048,
   non_replicated_deduplication_window = 10000,
   fsync_after_insert = 1,
-  fsync_part_directory = 1
+  fsync_part_directory = 1,
+  auto_statistics_types = ''

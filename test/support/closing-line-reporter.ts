@@ -6,7 +6,8 @@ export default class ClosingLineReporter implements Reporter {
     const counts = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
       // A file that cannot be loaded has no tests, and must count all the same.
-      if (module.state() === "failed" && [...module.children.allTests()].length === 0) counts.failed++;
+      if (module.state() === "failed" && [...module.children.allTests()].length === 0)
+        counts.failed++;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         counts[state === "pending" ? "skipped" : state]++;

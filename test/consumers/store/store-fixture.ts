@@ -7,7 +7,7 @@ import { finished } from "node:stream/promises";
 import pino from "pino";
 import { createStoreClient, type StoreClient } from "../../../consumers/store/client.ts";
 import { type EmbeddedStore, startEmbeddedStore } from "../../../consumers/store/embedded.ts";
-import { insertSettings } from "../../../consumers/store/insert-settings.ts";
+import { insertSettings, insertStatement } from "../../../consumers/store/insert-settings.ts";
 import { migrateStore } from "../../../consumers/store/migrate.ts";
 import { encodeContainer, type StoredEvent } from "../../../schemas/event-codec.ts";
 import { encodeLabels, EventWriter } from "../../../schemas/event-writer.ts";
@@ -89,8 +89,7 @@ export async function insertEvents(
   chunkBytes = 64 * 1024,
 ): Promise<void> {
   const { stream } = await client.exec({
-    query:
-      "INSERT INTO events (customer, time, prefix0, prefix1, prefix2, prefix3, message, attributes, ingested) FORMAT Avro",
+    query: insertStatement,
     values: Readable.from(chunksOf(body, chunkBytes), { objectMode: false }),
     clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
   });
