@@ -2,7 +2,11 @@
 import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
 
-const needsStore = ["test/consumers/**/*.test.ts", "test/query/**/*.test.ts", "test/e2e/**/*.test.ts"];
+const needsStore = [
+  "test/consumers/**/*.test.ts",
+  "test/query/**/*.test.ts",
+  "test/e2e/**/*.test.ts",
+];
 const canRunStore = hasStoreLibrary();
 if (!canRunStore) {
   console.log(

@@ -188,7 +188,10 @@ function lacksIndex({ table, isIndexed }: Part): boolean {
 }
 
 /** Waits until no mutation of events is under way, ours or another process's. */
-async function waitForMutations(store: StoreClient, signal: AbortSignal | undefined): Promise<void> {
+async function waitForMutations(
+  store: StoreClient,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   while (!signal?.aborted) {
     const result = await store.query({
       query: `SELECT latest_fail_reason AS failure FROM system.mutations

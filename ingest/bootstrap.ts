@@ -30,7 +30,11 @@ async function bootstrapToken(
   tokens: TokenStore,
 ): Promise<BootstrapToken> {
   const customer = config.LOGBOOM_CUSTOMER;
-  const request = { kind, customer, prefixes: ["", "", "", ""] as [string, string, string, string] };
+  const request = {
+    kind,
+    customer,
+    prefixes: ["", "", "", ""] as [string, string, string, string],
+  };
   if (given !== undefined) {
     await tokens.ensure({ ...request, secret: given, id: `environment-${kind}-${customer}` });
     return { shell: `$LOGBOOM_${kind.toUpperCase()}_TOKEN`, path: undefined };

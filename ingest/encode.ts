@@ -73,7 +73,8 @@ export async function encodeRequest(
 
   for (const event of events) {
     const time = event.time ?? arrival;
-    if (time < eventTimeRange.first || time >= eventTimeRange.end) throw timeOutOfRange(time, accepted);
+    if (time < eventTimeRange.first || time >= eventTimeRange.end)
+      throw timeOutOfRange(time, accepted);
     const day = time / NS_PER_DAY;
     if (day !== lastDay) {
       lastDay = day;

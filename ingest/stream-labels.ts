@@ -75,7 +75,9 @@ function checkPermission({ prefixes, tokenId }: Principal, labels: Labels): void
       throw new LogboomError(
         "NO_PERMISSION",
         `the token may only write labels prefix${index} that start with "${allowed}", not "${labels[index]}"`,
-        { details: { field: `prefix${index}`, value: labels[index] ?? "", limit: allowed, tokenId } },
+        {
+          details: { field: `prefix${index}`, value: labels[index] ?? "", limit: allowed, tokenId },
+        },
       );
     }
   }

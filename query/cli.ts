@@ -93,7 +93,9 @@ async function createToken(tokens: TokenStore, args: readonly string[]): Promise
   });
   const customer = customerId.safeParse(values.customer);
   if (!customer.success) {
-    throw new UsageError(`--customer "${values.customer ?? ""}" must be 1 to 64 letters, digits, . _ or -`);
+    throw new UsageError(
+      `--customer "${values.customer ?? ""}" must be 1 to 64 letters, digits, . _ or -`,
+    );
   }
   if (!isTokenKind(values.kind)) {
     throw new UsageError(`--kind "${values.kind ?? ""}" must be one of ${tokenKinds.join(", ")}`);

@@ -26,7 +26,11 @@ export const errorCatalogue = {
     sentence: "this path does not serve this method",
     isRetriable: false,
   },
-  BODY_TIMEOUT: { status: 408, sentence: "the request body did not arrive in time", isRetriable: true },
+  BODY_TIMEOUT: {
+    status: 408,
+    sentence: "the request body did not arrive in time",
+    isRetriable: true,
+  },
   IDEMPOTENCY_MISMATCH: {
     status: 409,
     sentence: "this idempotency key was used for another request",

@@ -25,9 +25,8 @@ export interface StoredEvent {
 
 /** The schema's text as it stands in the headers: without white space and docs, as every record holds it. */
 const schemaText = JSON.stringify(
-  JSON.parse(
-    readFileSync(new URL("event.avsc", import.meta.url), "utf8"),
-    (key, value: unknown) => (key === "doc" ? undefined : value),
+  JSON.parse(readFileSync(new URL("event.avsc", import.meta.url), "utf8"), (key, value: unknown) =>
+    key === "doc" ? undefined : value,
   ),
 );
 
@@ -104,7 +103,13 @@ export function isCurrentContainer(record: Buffer): boolean {
   return (
     record.length >= headerLength &&
     record.compare(headerStart, 0, headerStart.length, 0, headerStart.length) === 0 &&
-    record.compare(headerEnd, 0, headerEnd.length, headerLength - headerEnd.length, headerLength) === 0
+    record.compare(
+      headerEnd,
+      0,
+      headerEnd.length,
+      headerLength - headerEnd.length,
+      headerLength,
+    ) === 0
   );
 }
 
@@ -164,7 +169,11 @@ export function decodeContainer(record: Buffer): StoredEvent[] {
     }
     let at = size.next;
     for (let index = 0; index < count.value; index++) {
-      const decoded: { value: StoredEvent; offset: number } = eventType.decode(record, at, resolver);
+      const decoded: { value: StoredEvent; offset: number } = eventType.decode(
+        record,
+        at,
+        resolver,
+      );
       if (decoded.offset < 0 || decoded.offset > end) {
         throw new Error(`event ${index} of the block at byte ${position} is truncated`);
       }

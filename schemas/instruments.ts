@@ -2,11 +2,12 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { metricDeclarations, type MetricName } from "./metrics.ts";
 
-type Instrument<Name extends MetricName> = (typeof metricDeclarations)[Name]["type"] extends "counter"
-  ? Counter
-  : (typeof metricDeclarations)[Name]["type"] extends "gauge"
-    ? Gauge
-    : Histogram;
+type Instrument<Name extends MetricName> =
+  (typeof metricDeclarations)[Name]["type"] extends "counter"
+    ? Counter
+    : (typeof metricDeclarations)[Name]["type"] extends "gauge"
+      ? Gauge
+      : Histogram;
 
 /** Every declared metric under its name, and the registry that renders them. */
 export type Instruments = { readonly [Name in MetricName]: Instrument<Name> } & {

@@ -151,9 +151,12 @@ export const openApiDocument = {
       },
     },
     "/health": operation("health", "Whether the process is alive", "alive", []),
-    "/ready": operation("ready", "Whether every dependency is up, and each one's state", "all are up", [
-      "UNAVAILABLE",
-    ]),
+    "/ready": operation(
+      "ready",
+      "Whether every dependency is up, and each one's state",
+      "all are up",
+      ["UNAVAILABLE"],
+    ),
     "/metrics": operation("metrics", "Metrics in the Prometheus text format", "the metrics", []),
   },
 } as const;

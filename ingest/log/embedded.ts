@@ -214,10 +214,7 @@ export class EmbeddedLog implements Log {
     await this.#env.close();
   }
 
-  async #appendEvents(
-    records: readonly NewRecord[],
-    receipts: readonly Receipt[],
-  ): Promise<void> {
+  async #appendEvents(records: readonly NewRecord[], receipts: readonly Receipt[]): Promise<void> {
     const at = this.#now();
     const ends: [partition: number, end: number][] = [];
     await this.#env.batch(() => {
@@ -333,14 +330,19 @@ export class EmbeddedLog implements Log {
 
   /** One past the newest offset ever given: the newest record's, or what was noted when it was removed. */
   #storedEnd(stream: StreamName, partition: number): number {
-    const noted = this.#facts.get(stream === "events" ? `end/events/${partition}` : `end/${stream}`);
+    const noted = this.#facts.get(
+      stream === "events" ? `end/events/${partition}` : `end/${stream}`,
+    );
     const [newest] = this.#heads.getKeys({
       start: [stream, partition, Number.MAX_SAFE_INTEGER],
       end: [stream, partition, -1],
       reverse: true,
       limit: 1,
     });
-    return Math.max(typeof noted === "number" ? noted : 0, newest === undefined ? 0 : newest[2] + 1);
+    return Math.max(
+      typeof noted === "number" ? noted : 0,
+      newest === undefined ? 0 : newest[2] + 1,
+    );
   }
 
   #forgetReceipts(): void {

@@ -198,7 +198,8 @@ function readEnvelope(body: Buffer): Envelope {
   for (const [name, field] of Object.entries(value)) {
     if (isLabelName(name)) labels[name] = readText(name, field, {});
     else if (name === "customer") customer = readText(name, field, {});
-    else if (name !== "events") throw unknownField("field", name, "customer, prefix0 to prefix3, events");
+    else if (name !== "events")
+      throw unknownField("field", name, "customer, prefix0 to prefix3, events");
   }
   const events = value["events"];
   if (!Array.isArray(events)) throw fieldError("events", events, "an array of events");

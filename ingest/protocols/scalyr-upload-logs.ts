@@ -41,7 +41,10 @@ const vendorStatus: Partial<Record<ErrorCode, { status: number; text: string }>>
   ...Object.fromEntries(
     (Object.keys(errorCatalogue) as ErrorCode[])
       .filter((code) => errorCatalogue[code].status < 500)
-      .map((code) => [code, { status: errorCatalogue[code].status, text: "error/client/badParam" }]),
+      .map((code) => [
+        code,
+        { status: errorCatalogue[code].status, text: "error/client/badParam" },
+      ]),
   ),
   BAD_TOKEN: { status: 401, text: "error/client/noPermission" },
   NO_PERMISSION: { status: 403, text: "error/client/noPermission" },

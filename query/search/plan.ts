@@ -10,7 +10,6 @@ const ROWS_PER_BLOCK = 2_048;
 const FIRST_SLICE_BYTES = 16 * 1024 * 1024;
 const LARGEST_SLICE_BYTES = 128 * 1024 * 1024;
 
-const NS_PER_HOUR = 3_600_000_000_000n;
 /** DateTime64(9) ends here. */
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -92,11 +91,6 @@ export async function planSearch(
       .map(({ hour, relevantRows, newestIngested }) => `${hour}:${relevantRows}:${newestIngested}`)
       .join(),
   };
-}
-
-/** The hours of a range of time that the table's key knows, both inclusive. */
-export function hourOf(time: bigint): number {
-  return Number(time / NS_PER_HOUR);
 }
 
 export function clampToInt64(time: bigint): bigint {

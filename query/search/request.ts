@@ -108,11 +108,14 @@ export function isSearchType(type: string): type is SearchType {
 function readSplits(name: string, text: string): number[] {
   if (text.trim() === "") return [];
   const splits = text.split(",").map((part) => {
-    const value = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(part) ? Number(part) : Number.NaN;
+    const value = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(part)
+      ? Number(part)
+      : Number.NaN;
     if (!Number.isFinite(value)) throw refuse(name, part, "numbers separated by commas");
     return value;
   });
-  if (splits.length > MAX_SPLITS) throw refuse(name, `${splits.length} numbers`, `at most ${MAX_SPLITS}`);
+  if (splits.length > MAX_SPLITS)
+    throw refuse(name, `${splits.length} numbers`, `at most ${MAX_SPLITS}`);
   splits.forEach((split, index) => {
     const former = splits[index - 1];
     if (former !== undefined && split <= former) {
@@ -139,7 +142,11 @@ function hashOf(parameters: Omit<SearchRequest, "fullHash">): string {
 
 function refuse(field: string, value: string | undefined, expected: string): LogboomError {
   const shown = value === undefined ? "nothing" : JSON.stringify(value.slice(0, 100));
-  return new LogboomError("BAD_REQUEST", `unexpected ${shown} in "${field}"; expected ${expected}`, {
-    details: { field, value: shown },
-  });
+  return new LogboomError(
+    "BAD_REQUEST",
+    `unexpected ${shown} in "${field}"; expected ${expected}`,
+    {
+      details: { field, value: shown },
+    },
+  );
 }

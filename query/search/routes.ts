@@ -56,14 +56,21 @@ async function answer(
   { searches, tokens }: SearchRoutesOptions,
 ): Promise<{ text: string; outcome: "complete" | "partial" | "failed" }> {
   if (request.method !== "POST") {
-    throw new LogboomError("METHOD_NOT_ALLOWED", `${request.method} is not served at ${PATH}; use POST`);
+    throw new LogboomError(
+      "METHOD_NOT_ALLOWED",
+      `${request.method} is not served at ${PATH}; use POST`,
+    );
   }
   const principal = tokens.authenticate(readToken(request), "read");
   const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (type !== FORM_TYPE) {
-    throw new LogboomError("UNSUPPORTED_MEDIA", `unknown content type "${type}"; expected ${FORM_TYPE}`, {
-      details: { field: "content-type", value: type ?? "" },
-    });
+    throw new LogboomError(
+      "UNSUPPORTED_MEDIA",
+      `unknown content type "${type}"; expected ${FORM_TYPE}`,
+      {
+        details: { field: "content-type", value: type ?? "" },
+      },
+    );
   }
   const body = await readBody(
     request,
@@ -98,7 +105,8 @@ function readToken({ headers }: Request): string | undefined {
 /** The error in the reply's usual shape, all keys present. */
 function refuse(response: Response, error: LogboomError): void {
   if (response.headersSent || response.destroyed) return;
-  if (error.retryAfterSeconds !== undefined) response.set("Retry-After", String(error.retryAfterSeconds));
+  if (error.retryAfterSeconds !== undefined)
+    response.set("Retry-After", String(error.retryAfterSeconds));
   response.status(error.status).json({
     fullHash: "",
     events: [],

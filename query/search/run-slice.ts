@@ -49,7 +49,10 @@ export function runSlice(job: SliceJob): Promise<SliceOutcome> {
   switch (request.type) {
     case "UNSORTED_RESULTS":
     case "BACKWARD_RESULTS":
-      return findEvents(job, eventsStatement(request, compiled, job.prefixes, job.slice, job.limit));
+      return findEvents(
+        job,
+        eventsStatement(request, compiled, job.prefixes, job.slice, job.limit),
+      );
     case "BACKWARD_RESULTS_ONE_PER_KEY31":
       // Keys that newer slices have found already may fill the list: only the whole limit is safe.
       return findEvents(
@@ -118,7 +121,9 @@ function decide(
   }
   if (request.type === "BACKWARD_RESULTS_ONE_PER_KEY31") {
     const key = compiled.extract(bytes)?.key;
-    return key === undefined || key === null ? undefined : { cell: 0, key: cutKey(Buffer.from(key)) };
+    return key === undefined || key === null
+      ? undefined
+      : { cell: 0, key: cutKey(Buffer.from(key)) };
   }
   if (!compiled.check(bytes)) return undefined;
   return { cell: request.type === "EXACT_COUNTS_BINNED" ? cellOf(request, time, {}) : 0 };
@@ -150,7 +155,11 @@ async function readEach(
   return job.slice.bytes;
 }
 
-function ask(job: SliceJob, { query, params }: Statement, settings: Record<string, string | number>) {
+function ask(
+  job: SliceJob,
+  { query, params }: Statement,
+  settings: Record<string, string | number>,
+) {
   return job.store.query({
     query,
     query_params: params,

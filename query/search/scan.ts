@@ -163,7 +163,9 @@ export class Scan {
       this.#version++;
       if (this.#states.length === 0) this.#states = this.#plan.slices.map(() => "waiting");
       const plan = this.#plan;
-      const workers = Array.from({ length: this.#options.pool.limit }, () => this.#work(plan, stop));
+      const workers = Array.from({ length: this.#options.pool.limit }, () =>
+        this.#work(plan, stop),
+      );
       await Promise.all(workers);
       if (signal.aborted && !this.#answer.isCertain) return;
       this.#isComplete = true;

@@ -23,8 +23,7 @@ export function eventsStatement(
   limit: number,
 ): Statement {
   const source = sourceOf(request, where, prefixes, slice);
-  const order =
-    request.type === "UNSORTED_RESULTS" ? "" : "ORDER BY time DESC, ingested DESC";
+  const order = request.type === "UNSORTED_RESULTS" ? "" : "ORDER BY time DESC, ingested DESC";
   return {
     query: `SELECT ${EVENT_COLUMNS} FROM events ${source.text} ${order} LIMIT {limit:UInt32}`,
     params: { ...source.params, limit },

@@ -1,7 +1,10 @@
 // The shapes of the ingest doors, for the API description.
 import { z } from "zod";
 
-const label = z.string().max(255).describe("label of the stream; up to 255 bytes, no control characters");
+const label = z
+  .string()
+  .max(255)
+  .describe("label of the stream; up to 255 bytes, no control characters");
 const labels = {
   prefix0: label.optional(),
   prefix1: label.optional(),
@@ -18,7 +21,10 @@ export const ingestEvent = z.strictObject({
     ),
   ...labels,
   message: z.string().describe("the line as received; up to LOGBOOM_MAX_EVENT_BYTES"),
-  attributes: z.record(z.string(), z.string()).optional().describe("up to 64, values up to 32,768 bytes"),
+  attributes: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("up to 64, values up to 32,768 bytes"),
 });
 
 export const ingestBody = z.strictObject({
@@ -29,7 +35,10 @@ export const ingestBody = z.strictObject({
 
 export const ingestReply = z.object({
   accepted: z.number().int().describe("events that are durable now"),
-  duplicate: z.boolean().optional().describe("this request was acknowledged before; nothing was stored again"),
+  duplicate: z
+    .boolean()
+    .optional()
+    .describe("this request was acknowledged before; nothing was stored again"),
   invalidUtf8: z
     .number()
     .int()
@@ -44,6 +53,8 @@ export const failure = z.object({
 });
 
 export const scalyrReply = z.object({
-  status: z.string().describe('"success", or hierarchical: "error/client/badParam", "error/server/backoff" …'),
+  status: z
+    .string()
+    .describe('"success", or hierarchical: "error/client/badParam", "error/server/backoff" …'),
   message: z.string().optional(),
 });
