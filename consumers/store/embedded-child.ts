@@ -21,7 +21,9 @@ export class ServerStartError extends Error {
   readonly exit: ServerExit;
 
   constructor(exit: ServerExit) {
-    super(`embedded ClickHouse ended with ${exit.signal ?? `code ${exit.code}`} before it answered`);
+    super(
+      `embedded ClickHouse ended with ${exit.signal ?? `code ${exit.code}`} before it answered`,
+    );
     this.name = "ServerStartError";
     this.exit = exit;
   }

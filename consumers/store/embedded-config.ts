@@ -41,10 +41,14 @@ export function renderServerConfig(config: EmbeddedConfig): string {
     mmap_cache_size: 0,
     compiled_expression_cache_size: 16 * mebibyte,
     query_cache: { max_size_in_bytes: 0 },
+    // four merges take turns on two threads: a long one does not hold up the short
     background_pool_size: 2,
-    background_merges_mutations_concurrency_ratio: 1,
-    // building an index waits for an idle pool and leaves one thread to merges
-    merge_tree: { number_of_free_entries_in_pool_to_execute_mutation: 2 },
+    background_merges_mutations_concurrency_ratio: 2,
+    merge_tree: {
+      number_of_free_entries_in_pool_to_lower_max_size_of_merge: 2,
+      // building an index waits for an idle pool, so one part at a time is built
+      number_of_free_entries_in_pool_to_execute_mutation: 4,
+    },
     asynchronous_metrics_update_period_s: 30,
     keep_alive_timeout: 10,
   });
@@ -131,7 +135,8 @@ function renderElements(tree: XmlTree): string {
   return Object.entries(tree)
     .flatMap(([name, value]) =>
       (Array.isArray(value) ? (value as readonly string[]) : [value]).map((one) => {
-        const inner = typeof one === "object" ? `\n${renderElements(one as XmlTree)}` : escapeText(one);
+        const inner =
+          typeof one === "object" ? `\n${renderElements(one as XmlTree)}` : escapeText(one);
         return `<${name}>${inner}</${name}>\n`;
       }),
     )

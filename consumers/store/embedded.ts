@@ -104,7 +104,7 @@ export class EmbeddedStore {
   /** Used by startEmbeddedStore only. */
   async start(): Promise<void> {
     const deadline = Date.now() + this.#lockWaitMs;
-    for (let attempt = 1; ; ) {
+    for (let attempt = 1; ;) {
       try {
         const child = await this.#startChild();
         this.#supervision = this.#supervise(child);
@@ -208,15 +208,21 @@ class DirectoryHeldError extends Error {
 }
 
 function isLocked(error: unknown): boolean {
-  return error instanceof DirectoryHeldError || (error instanceof ServerStartError && error.isLocked);
+  return (
+    error instanceof DirectoryHeldError || (error instanceof ServerStartError && error.isLocked)
+  );
 }
 
 function lockedError(dir: string, cause: unknown): LogboomError {
   const holder = cause instanceof DirectoryHeldError ? `process ${cause.pid}` : "another process";
-  return new LogboomError("UNAVAILABLE", `cannot use the store directory "${dir}": ${holder} holds it`, {
-    cause,
-    details: { dir },
-  });
+  return new LogboomError(
+    "UNAVAILABLE",
+    `cannot use the store directory "${dir}": ${holder} holds it`,
+    {
+      cause,
+      details: { dir },
+    },
+  );
 }
 
 function startError(dir: string, cause: unknown): LogboomError {

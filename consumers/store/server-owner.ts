@@ -35,7 +35,8 @@ export function endOrphanedServer(dir: string): number | undefined {
   if (!owner) return undefined;
   const facts = readProcess(owner.pid);
   // the pid may have been given to another process since
-  if (!facts || facts.startedAt !== owner.startedAt || !facts.command.includes(dir)) return undefined;
+  if (!facts || facts.startedAt !== owner.startedAt || !facts.command.includes(dir))
+    return undefined;
   // an orphan is handed to another parent
   if (facts.parentPid === owner.servicePid) return owner.pid;
   process.kill(owner.pid, "SIGKILL");

@@ -151,7 +151,9 @@ test("a second service on the directory is refused, and the first is not disturb
 test("two stores on a directory in one process: the second is refused", async () => {
   const dir = tempDir();
   await start(dir);
-  await expect(startEmbeddedStore({ dir, logger: silentLogger, lockWaitMs: 0 })).rejects.toThrow(dir);
+  await expect(startEmbeddedStore({ dir, logger: silentLogger, lockWaitMs: 0 })).rejects.toThrow(
+    dir,
+  );
 });
 
 test("after kill -9 of the service a new one has the directory within seconds", async () => {

@@ -70,7 +70,7 @@ test("an event comes back as it was sent, to the last nanosecond and byte", asyn
     eventAt(0n, { message: "" }),
     eventAt(8_979_644_072_999_999_999n, { message: "tab\t nul\0 newline\n é 🙂", prefix0: "" }),
     eventAt(noon + 1n, {
-      attributes: { "syslog.app": "nginx", empty: "", "ключ": "значение" },
+      attributes: { "syslog.app": "nginx", empty: "", ключ: "значение" },
       ingested: 1_795_254_011_690_123_456n,
     }),
   ];
@@ -147,7 +147,10 @@ test("inserts cut off by kill -9 are complete and single after their replay", as
   const batches = Array.from({ length: 60 }, (_, batch) => ({
     token: `t/3/${batch}`,
     body: encodeEvents(
-      eventsOf(400, (index) => ({ prefix0: `host-${index % 5}`, message: `batch ${batch} ${index}` })),
+      eventsOf(400, (index) => ({
+        prefix0: `host-${index % 5}`,
+        message: `batch ${batch} ${index}`,
+      })),
     ),
   }));
   let failures = 0;

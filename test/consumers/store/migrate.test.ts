@@ -36,7 +36,10 @@ afterAll(async () => {
 test("five processes that start at once leave each migration applied once", async () => {
   await Promise.all(Array.from({ length: 5 }, () => migrateStore(connection, silentLogger)));
   await migrateStore(connection, silentLogger);
-  const applied = await select<{ name: string }>(client, "SELECT name FROM migrations ORDER BY name");
+  const applied = await select<{ name: string }>(
+    client,
+    "SELECT name FROM migrations ORDER BY name",
+  );
   expect(applied.map(({ name }) => name)).toEqual([
     "000-migrations.sql",
     "001-events.sql",
@@ -44,7 +47,12 @@ test("five processes that start at once leave each migration applied once", asyn
     "003-streams-view.sql",
   ]);
   const tables = await select<{ name: string }>(client, "SHOW TABLES");
-  expect(tables.map(({ name }) => name)).toEqual(["events", "migrations", "streams", "streams_view"]);
+  expect(tables.map(({ name }) => name)).toEqual([
+    "events",
+    "migrations",
+    "streams",
+    "streams_view",
+  ]);
 });
 
 test("a later migration is applied to a store that has the earlier ones", async () => {
