@@ -192,7 +192,8 @@ async function waitForMutations(
   store: StoreClient,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  while (!signal?.aborted) {
+  for (;;) {
+    if (signal?.aborted) return;
     const result = await store.query({
       query: `SELECT latest_fail_reason AS failure FROM system.mutations
               WHERE database = currentDatabase() AND table = 'events' AND NOT is_done AND NOT is_killed`,

@@ -65,6 +65,7 @@ export class Acceptor {
       instruments.logboom_ingest_refused_total.inc({ door: door.name, code: error.code });
       if (error.code === "INTERNAL") logger.error({ err: error.cause }, "ingest request failed");
       // A peer that stalls would keep the connection for nothing.
+      if (error.code === "METHOD_NOT_ALLOWED") response.setHeader("Allow", "POST");
       if (error.code === "BODY_TIMEOUT") response.setHeader("Connection", "close");
       send(response, door.refused(error, doorRequest), error.retryAfterSeconds);
       dropRestOf(request);
@@ -88,7 +89,7 @@ export class Acceptor {
     if (request.method !== "POST") {
       throw new LogboomError(
         "METHOD_NOT_ALLOWED",
-        `${request.method} is not served at ${door.path}; use POST`,
+        `the method ${request.method} is not served at ${door.path}; use POST`,
       );
     }
     const { config, tokens, instruments } = this.#options;

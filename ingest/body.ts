@@ -66,7 +66,7 @@ function contentEncoding(header: string | undefined): Encoding | undefined {
   const name = header?.trim().toLowerCase() ?? "";
   if (name === "" || name === "identity") return undefined;
   const encoding = name === "x-gzip" ? "gzip" : name;
-  if (encoding in decoders) return encoding as Encoding;
+  if (Object.hasOwn(decoders, encoding)) return encoding as Encoding;
   throw new LogboomError(
     "UNSUPPORTED_MEDIA",
     `unknown content encoding "${name}"; expected one of ${encodingNames}`,

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EncodedEvents } from "../schemas/event-codec.ts";
 import { EventWriter } from "../schemas/event-writer.ts";
 import { LogboomError } from "../schemas/errors.ts";
-import { eventTimeRange } from "../schemas/time.ts";
+import { eventTimeRange, formatTimestamp } from "../schemas/time.ts";
 import type { IncomingEvent } from "./protocols/door.ts";
 import type { StreamLabels } from "./stream-labels.ts";
 import type { Principal } from "./tokens.ts";
@@ -157,11 +157,13 @@ function checkAttributes(attributes: Readonly<Record<string, string>>, index: nu
 }
 
 function timeOutOfRange(time: bigint, index: number): LogboomError {
-  const range = `${eventTimeRange.first} to ${eventTimeRange.end - 1n}`;
+  const { first, end } = eventTimeRange;
+  const range = `${formatTimestamp(first)} to before ${formatTimestamp(end)}`;
+  const value = `${formatTimestamp(time)} (${time} ns)`;
   return new LogboomError(
     "BAD_REQUEST",
-    `event ${index}: the time ${time} in "time" is out of range; expected ${range} ns since the epoch`,
-    { details: { event: index, field: "time", value: String(time), limit: range } },
+    `event ${index}: the time ${value} in "time" is out of range; expected ${range}`,
+    { details: { event: index, field: "time", value, limit: range } },
   );
 }
 

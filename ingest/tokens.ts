@@ -63,7 +63,9 @@ export class TokenStore {
       throw new LogboomError("BAD_TOKEN", "the token is unknown or revoked");
     }
     if (record.kind !== kind) {
-      throw new LogboomError("NO_PERMISSION", `a ${record.kind} token may not ${kind}`);
+      throw new LogboomError("NO_PERMISSION", `a ${record.kind} token may not ${kind}`, {
+        details: { tokenKind: record.kind },
+      });
     }
     return {
       tokenId: record.id,

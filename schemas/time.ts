@@ -7,6 +7,8 @@ export const eventTimeRange = {
   end: 8_979_644_073_000_000_000n,
 } as const;
 
+const NS_PER_SECOND = 1_000_000_000n;
+
 const form =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
 
@@ -41,7 +43,16 @@ export function parseTimestamp(text: string): bigint | undefined {
   const offsetSeconds =
     (sign === "-" ? -1 : 1) * (Number(offsetHours) * 3600 + Number(offsetMinutes) * 60);
   const seconds = date.getTime() / 1000 + hour * 3600 + minute * 60 + second - offsetSeconds;
-  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+  return BigInt(seconds) * NS_PER_SECOND + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+}
+
+/** The other way round: `1970-01-01T00:00:00Z`, with as many decimals as there are. */
+export function formatTimestamp(nanoseconds: bigint): string {
+  const fraction = ((nanoseconds % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
+  const seconds = (nanoseconds - fraction) / NS_PER_SECOND;
+  const decimals = String(fraction).padStart(9, "0").replace(/0+$/, "");
+  const date = new Date(Number(seconds) * 1000).toISOString().slice(0, -".000Z".length);
+  return `${date}${decimals === "" ? "" : `.${decimals}`}Z`;
 }
 
 /** An event's time: a decimal count of ns since the epoch, or any form of {@link parseTimestamp}. */

@@ -32,7 +32,7 @@ const FULL_RETRY_AFTER_SECONDS = 2;
  * Beyond this, appends wait for consumers that keep moving: a sender that is faster than the store would
  * otherwise grow the file, which never shrinks, and with it the resident memory of its mapping.
  */
-const PACE_BYTES = 32 * 1024 * 1024;
+const PACE_BYTES = 64 * 1024 * 1024;
 /** A consumer that has not committed for so long does not move; then the log does its job and takes more. */
 const MOVING_MS = 1_000;
 

@@ -1,5 +1,5 @@
 // Scalyr's uploadLogs: raw lines with the server's fields in the URL or in headers.
-import { errorCatalogue, type ErrorCode } from "../../schemas/errors.ts";
+import { errorCatalogue, LogboomError, type ErrorCode } from "../../schemas/errors.ts";
 import type { Door, DoorRequest, IncomingEvent } from "./door.ts";
 import { splitLines } from "./lines.ts";
 
@@ -20,10 +20,15 @@ export const scalyrUploadLogsDoor: Door = {
       ? { value: nonce, windowMs: NONCE_WINDOW_MS, bindsBody: false }
       : undefined;
   },
-  read: (request, body) => ({ events: events(request, body) }),
+  read: (request, body) => {
+    requireText(request);
+    return { events: events(request, body) };
+  },
   accepted: () => ({ status: 200, body: { status: "success" } }),
   refused: (error, { headers }) => {
-    const { status, text } = vendorStatus[error.code] ?? serverError;
+    // A token of the wrong kind is no token for the vendor; only what a right one may not is 403.
+    const isWrongKind = error.code === "NO_PERMISSION" && error.details["tokenKind"] !== undefined;
+    const { status, text } = vendorStatus[isWrongKind ? "BAD_TOKEN" : error.code] ?? serverError;
     return {
       status: headers["errorstatus"] === "always200" ? 200 : status,
       body: {
@@ -53,6 +58,18 @@ const vendorStatus: Partial<Record<ErrorCode, { status: number; text: string }>>
   OVERLOADED: { status: 503, text: "error/server/backoff" },
   UNAVAILABLE: { status: 503, text: "error/server/backoff" },
 };
+
+/** Documented is text/plain; curl says "form" of lines unless told, and some senders of JSON lines say JSON. */
+const lineTypes =
+  /^(?:text\/.*|application\/(?:x-www-form-urlencoded|octet-stream|json|x-ndjson))$/;
+
+function requireText({ headers }: DoorRequest): void {
+  const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "text/plain";
+  if (lineTypes.test(type)) return;
+  throw new LogboomError("BAD_REQUEST", `unknown content type "${type}"; expected text/plain`, {
+    details: { field: "content-type", value: type },
+  });
+}
 
 function* events({ query, headers }: DoorRequest, body: Buffer): Generator<IncomingEvent> {
   const field = (name: string): string | undefined => {

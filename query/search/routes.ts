@@ -58,7 +58,7 @@ async function answer(
   if (request.method !== "POST") {
     throw new LogboomError(
       "METHOD_NOT_ALLOWED",
-      `${request.method} is not served at ${PATH}; use POST`,
+      `the method ${request.method} is not served at ${PATH}; use POST`,
     );
   }
   const principal = tokens.authenticate(readToken(request), "read");
@@ -107,6 +107,7 @@ function refuse(response: Response, error: LogboomError): void {
   if (response.headersSent || response.destroyed) return;
   if (error.retryAfterSeconds !== undefined)
     response.set("Retry-After", String(error.retryAfterSeconds));
+  if (error.code === "METHOD_NOT_ALLOWED") response.set("Allow", "POST");
   response.status(error.status).json({
     fullHash: "",
     events: [],

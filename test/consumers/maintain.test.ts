@@ -83,7 +83,7 @@ test("a day past its retention is dropped from events and statistics, the next d
     eventAt(noon, { message: "new" }),
   );
   const { dropped } = await run({ retentionDays: 3 });
-  expect(dropped.map(({ day }) => day - today).toSorted()).toEqual([-4, -5]);
+  expect(new Set(dropped.map(({ day }) => day - today))).toEqual(new Set([-4, -5]));
   expect(await messages()).toEqual(["new", "three days old"]);
   expect(await streamRows()).toBe("2");
   expect((await run({ retentionDays: 3 })).dropped).toEqual([]);
