@@ -11,7 +11,7 @@ import {
   joinedHeader,
   type StoredEvent,
 } from "../schemas/event-codec.ts";
-import { encodeLabels, EventWriter } from "../schemas/event-writer.ts";
+import { EventWriter } from "../schemas/event-writer.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import type { Log, LogRecord } from "../ingest/log/log.ts";
 import type { Batch } from "./batch.ts";
@@ -177,15 +177,6 @@ function placeEvents(records: readonly LogRecord[]): PlacedEvent[] {
 
 function encodeEvents(events: readonly StoredEvent[]): Buffer {
   const writer = new EventWriter();
-  for (const event of events) {
-    const labels = encodeLabels([
-      event.customer,
-      event.prefix0,
-      event.prefix1,
-      event.prefix2,
-      event.prefix3,
-    ]);
-    writer.write(labels, event.time, event.ingested, event.message, event.attributes);
-  }
+  for (const event of events) writer.write(event);
   return encodeContainer(Buffer.alloc(16), [writer.take()]);
 }

@@ -9,9 +9,9 @@ import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest } from "./encode.ts";
 import type { Log } from "./log/log.ts";
 import { MemoryBudget, Reservation } from "./memory-budget.ts";
+import { Partitions } from "./partitions.ts";
 import type { Door, DoorRequest, Outcome, Reply } from "./protocols/door.ts";
 import { Repeats } from "./repeats.ts";
-import { StreamLabels } from "./stream-labels.ts";
 import type { TokenStore } from "./tokens.ts";
 
 /** How long the rest of a refused request's body is read and thrown away. */
@@ -31,7 +31,7 @@ export class Acceptor {
   readonly #budget: MemoryBudget;
   readonly #coalescer: Coalescer;
   readonly #repeats: Repeats;
-  readonly #labels: StreamLabels;
+  readonly #partitions: Partitions;
   readonly #clock = new ArrivalClock();
 
   constructor(options: AcceptorOptions) {
@@ -40,7 +40,7 @@ export class Acceptor {
     this.#budget = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES);
     this.#coalescer = new Coalescer(log, config.LOGBOOM_LINGER_MS);
     this.#repeats = new Repeats(log);
-    this.#labels = new StreamLabels(log.partitionCount);
+    this.#partitions = new Partitions(log.partitionCount);
   }
 
   /** Bytes received and not yet acknowledged. */
@@ -117,7 +117,7 @@ export class Acceptor {
         }
         const encoded = await encodeRequest(events, {
           principal,
-          labels: this.#labels,
+          partitions: this.#partitions,
           clock: this.#clock,
           maxEventBytes: config.LOGBOOM_MAX_EVENT_BYTES,
         });

@@ -6,7 +6,8 @@ import { EventWriter } from "../schemas/event-writer.ts";
 import { LogboomError } from "../schemas/errors.ts";
 import { eventTimeRange, formatTimestamp } from "../schemas/time.ts";
 import type { IncomingEvent } from "./protocols/door.ts";
-import type { StreamLabels } from "./stream-labels.ts";
+import { checkLabels } from "./labels.ts";
+import type { Partitions } from "./partitions.ts";
 import type { Principal } from "./tokens.ts";
 
 /** Encoded events of a partition are cut into pieces of about this size, each at most one log record. */
@@ -31,7 +32,7 @@ export interface EncodedRequest {
 
 interface EncodeOptions {
   readonly principal: Principal;
-  readonly labels: StreamLabels;
+  readonly partitions: Partitions;
   readonly clock: ArrivalClock;
   readonly maxEventBytes: number;
 }
@@ -55,8 +56,9 @@ export class ArrivalClock {
 /** @throws LogboomError at the first event that cannot be accepted. */
 export async function encodeRequest(
   events: Iterable<IncomingEvent>,
-  { principal, labels, clock, maxEventBytes }: EncodeOptions,
+  { principal, partitions, clock, maxEventBytes }: EncodeOptions,
 ): Promise<EncodedRequest> {
+  const { customer } = principal;
   const writers = new Map<number, EventWriter>();
   const pieces: { partition: number; events: EncodedEvents }[] = [];
   const days = new Set<bigint>();
@@ -85,17 +87,27 @@ export async function encodeRequest(
     if (message !== event.message || event.hadInvalidUtf8 === true) invalidUtf8++;
     checkMessageSize(message, maxEventBytes, accepted);
     if (event.attributes !== undefined) checkAttributes(event.attributes, accepted);
-    const stream = labels.resolve(principal, [
-      event.prefix0 ?? "",
-      event.prefix1 ?? "",
-      event.prefix2 ?? "",
-      event.prefix3 ?? "",
-    ]);
+    const prefix0 = event.prefix0 ?? "";
+    const prefix1 = event.prefix1 ?? "";
+    const prefix2 = event.prefix2 ?? "";
+    const prefix3 = event.prefix3 ?? "";
+    checkLabels(principal, prefix0, prefix1, prefix2, prefix3);
 
-    let writer = writers.get(stream.partition);
-    if (writer === undefined) writers.set(stream.partition, (writer = new EventWriter()));
-    writer.write(stream.encodedLabels, time, clock.next(), message, event.attributes);
-    if (writer.sizeBytes >= PIECE_BYTES) finishPiece(stream.partition, writer);
+    const partition = partitions.of(customer, prefix0);
+    let writer = writers.get(partition);
+    if (writer === undefined) writers.set(partition, (writer = new EventWriter()));
+    writer.write({
+      customer,
+      prefix0,
+      prefix1,
+      prefix2,
+      prefix3,
+      time,
+      ingested: clock.next(),
+      message,
+      attributes: event.attributes,
+    });
+    if (writer.sizeBytes >= PIECE_BYTES) finishPiece(partition, writer);
     if (++accepted > MAX_EVENTS) throw tooMany("events", accepted, MAX_EVENTS);
     if (accepted % EVENTS_PER_TURN === 0) await nextTurn();
   }

@@ -5,16 +5,24 @@ const INITIAL_BYTES = 64 * 1024;
 /** The longest varint of 64 bits. */
 const MAX_VARINT = 10;
 /** Up to this length a loop over characters beats a call into native code. */
-const SHORT_TEXT = 24;
+const SHORT_TEXT = 40;
 
 const clock = new BigInt64Array(1);
 const clockHalves = new Uint32Array(clock.buffer);
 
-/** The labels of a stream, encoded once: customer and prefix0..3 are the schema's first fields. */
-export function encodeLabels(labels: readonly [string, string, string, string, string]): Buffer {
-  const writer = new EventWriter();
-  for (const label of labels) writer.writeText(label);
-  return writer.take().bytes;
+/** An event as it is written; a message that is given as bytes must be valid UTF-8. */
+export interface EventToWrite {
+  readonly customer: string;
+  readonly prefix0: string;
+  readonly prefix1: string;
+  readonly prefix2: string;
+  readonly prefix3: string;
+  /** ns since the epoch */
+  readonly time: bigint;
+  /** ns since the epoch */
+  readonly ingested: bigint;
+  readonly message: string | Uint8Array;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Collects encoded events; `take` hands them over as one piece of bytes. */
@@ -27,31 +35,23 @@ export class EventWriter {
     return this.#position;
   }
 
-  /**
-   * Appends one event.
-   *
-   * @param labels from {@link encodeLabels}
-   * @param message valid UTF-8 when given as bytes
-   */
-  write(
-    labels: Buffer,
-    time: bigint,
-    ingested: bigint,
-    message: string | Uint8Array,
-    attributes: Readonly<Record<string, string>> | undefined,
-  ): void {
-    this.#reserve(labels.length + 2 * MAX_VARINT);
-    this.#bytes.set(labels, this.#position);
-    this.#position += labels.length;
-    this.#writeTime(time);
-    this.#writeTime(ingested);
-    if (typeof message === "string") this.writeText(message);
-    else this.#writeBytes(message);
-    this.#writeMap(attributes);
+  /** Appends one event, its fields in the schema's order. */
+  write(event: EventToWrite): void {
+    this.#writeText(event.customer);
+    this.#writeText(event.prefix0);
+    this.#writeText(event.prefix1);
+    this.#writeText(event.prefix2);
+    this.#writeText(event.prefix3);
+    this.#reserve(2 * MAX_VARINT);
+    this.#writeTime(event.time);
+    this.#writeTime(event.ingested);
+    if (typeof event.message === "string") this.#writeText(event.message);
+    else this.#writeBytes(event.message);
+    this.#writeMap(event.attributes);
     this.#count++;
   }
 
-  writeText(text: string): void {
+  #writeText(text: string): void {
     this.#reserve(text.length * 3 + MAX_VARINT);
     if (text.length <= SHORT_TEXT && this.#writeShortAscii(text)) return;
     const length = Buffer.byteLength(text, "utf8");
@@ -96,8 +96,8 @@ export class EventWriter {
       this.#reserve(MAX_VARINT);
       this.#writeLength(names.length);
       for (const name of names) {
-        this.writeText(name);
-        this.writeText(entries[name] ?? "");
+        this.#writeText(name);
+        this.#writeText(entries[name] ?? "");
       }
     }
     this.#reserve(1);

@@ -10,7 +10,7 @@ import { type EmbeddedStore, startEmbeddedStore } from "../../../consumers/store
 import { insertSettings, insertStatement } from "../../../consumers/store/insert-settings.ts";
 import { migrateStore } from "../../../consumers/store/migrate.ts";
 import { encodeContainer, type StoredEvent } from "../../../schemas/event-codec.ts";
-import { encodeLabels, EventWriter } from "../../../schemas/event-writer.ts";
+import { EventWriter } from "../../../schemas/event-writer.ts";
 
 export const silentLogger = pino({ level: "silent" });
 
@@ -69,15 +69,7 @@ export function eventAt(time: bigint, given: Partial<StoredEvent> = {}): StoredE
 /** The events as the consumer sends them: one Avro container file. */
 export function encodeEvents(events: readonly StoredEvent[]): Buffer {
   const writer = new EventWriter();
-  const encoded = new Map<string, Buffer>();
-  for (const event of events) {
-    const { customer, prefix0, prefix1, prefix2, prefix3 } = event;
-    const key = [customer, prefix0, prefix1, prefix2, prefix3].join("\0");
-    const labels = encoded.getOrInsertComputed(key, () =>
-      encodeLabels([customer, prefix0, prefix1, prefix2, prefix3]),
-    );
-    writer.write(labels, event.time, event.ingested, event.message, event.attributes);
-  }
+  for (const event of events) writer.write(event);
   return encodeContainer(Buffer.alloc(16), [writer.take()]);
 }
 
