@@ -58,7 +58,8 @@ export async function writeBatch(
     return;
   }
   options.logger.error({ err: refusal, token }, "the store refuses a batch; isolating its events");
-  await writeByHalves(placeEvents(batch.records), partition, token, options);
+  const events = await placeEvents(batch.records, partition, options);
+  await writeByHalves(events, partition, `${token}/events`, options);
 }
 
 /** The blocks of a batch's records behind today's header; records that no reader understands are set aside. */
@@ -75,20 +76,9 @@ async function readableBlocks(
       count += countEvents(value);
       continue;
     }
-    try {
-      const events = decodeContainer(value);
-      blocks.push(containerBlocks(encodeEvents(events)));
-      count += events.length;
-    } catch (error) {
-      await setOneAside(options, {
-        reason: "unreadable",
-        message: String(error),
-        partition,
-        offset,
-        record: value.toString("base64"),
-        at: new Date().toISOString(),
-      });
-    }
+    const events = await decodeOrSetAside(value, partition, offset, options);
+    blocks.push(containerBlocks(encodeEvents(events)));
+    count += events.length;
   }
   return { blocks, count };
 }
@@ -164,15 +154,39 @@ async function setOneAside(options: WriteOptions, letter: DeadLetter): Promise<v
   options.logger.error(facts, "dead letter");
 }
 
-function placeEvents(records: readonly LogRecord[]): PlacedEvent[] {
-  return records.flatMap(({ value, offset }) => {
-    try {
-      return decodeContainer(value).map((event, index) => ({ event, offset, index }));
-    } catch {
-      // Set aside as a whole before the batch was inserted.
-      return [];
-    }
-  });
+/** The events of a refused batch one by one; a record that does not even decode is set aside here. */
+async function placeEvents(
+  records: readonly LogRecord[],
+  partition: number,
+  options: WriteOptions,
+): Promise<PlacedEvent[]> {
+  const placed: PlacedEvent[] = [];
+  for (const { value, offset } of records) {
+    const events = await decodeOrSetAside(value, partition, offset, options);
+    placed.push(...events.map((event, index) => ({ event, offset, index })));
+  }
+  return placed;
+}
+
+async function decodeOrSetAside(
+  record: Buffer,
+  partition: number,
+  offset: number,
+  options: WriteOptions,
+): Promise<StoredEvent[]> {
+  try {
+    return decodeContainer(record);
+  } catch (error) {
+    await setOneAside(options, {
+      reason: "unreadable",
+      message: String(error),
+      partition,
+      offset,
+      record: record.toString("base64"),
+      at: new Date().toISOString(),
+    });
+    return [];
+  }
 }
 
 function encodeEvents(events: readonly StoredEvent[]): Buffer {
