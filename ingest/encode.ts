@@ -147,6 +147,8 @@ function checkAttributes(attributes: Readonly<Record<string, string>>, index: nu
   }
   for (const [name, value] of entries) {
     const shown = JSON.stringify(name.slice(0, 40));
+    // JavaScript's own name: readers that assign it to an object lose it.
+    if (name === "__proto__") refuse(`the attribute name ${shown} is reserved`, 0);
     const nameBytes = Buffer.byteLength(name, "utf8");
     if (nameBytes === 0 || nameBytes > MAX_ATTRIBUTE_NAME_BYTES) {
       refuse(

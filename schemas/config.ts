@@ -5,7 +5,11 @@ import { availableParallelism } from "node:os";
 const MIB = 1024 * 1024;
 
 const whole = (minimum: number, maximum: number) =>
-  z.coerce.number<string>().int().min(minimum).max(maximum);
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "expected a whole number")
+    .transform(Number)
+    .pipe(z.number().min(minimum).max(maximum));
 
 /** Long enough that guessing it over the network is hopeless. */
 const bootstrapToken = z

@@ -180,6 +180,8 @@ export function decodeContainer(record: Buffer): StoredEvent[] {
       events.push(decoded.value);
       at = decoded.offset;
     }
+    if (at !== end)
+      throw new Error(`the block at byte ${position} holds more than ${count.value} events`);
     position = end + SYNC_LENGTH;
   }
   return events;

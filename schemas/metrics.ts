@@ -82,7 +82,6 @@ export const metricDeclarations = {
     help: "Events or records set aside because the store refuses them for good, by reason.",
     labels: { reason: ["unreadable", "refused"] },
   },
-  logboom_dead_letters: { type: "gauge", help: "Dead letters kept." },
   logboom_store_up: { type: "gauge", help: "Whether the store answers: 1 or 0." },
   logboom_store_restarts_total: {
     type: "counter",

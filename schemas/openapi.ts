@@ -36,6 +36,7 @@ const requestFailures = [
   "TOO_LARGE",
   "UNSUPPORTED_MEDIA",
   "OVERLOADED",
+  "INTERNAL",
 ] as const;
 
 const labelParameters = ["customer", "prefix0", "prefix1", "prefix2", "prefix3"].map((name) => ({
@@ -122,7 +123,7 @@ export const openApiDocument = {
         responses: {
           "200": { description: "the lines are durable", content: json(scalyrReply) },
           ...failures(
-            requestFailures.filter((code) => code !== "TOO_LARGE" && code !== "UNSUPPORTED_MEDIA"),
+            requestFailures.filter((code) => code !== "TOO_LARGE"),
             json(scalyrReply),
           ),
         },

@@ -22,8 +22,8 @@ export function renderEnvironment(): string {
 export function readmeWithEnvironment(): { actual: string; expected: string } {
   const actual = readFileSync(readme, "utf8");
   const expected = actual.replace(
-    /(\| --- \| --- \| --- \|\n)(?:<!-- environment -->\n)[^]*?(<!-- \/environment -->)/,
-    (_, head: string, end: string) => `${head}<!-- environment -->\n${renderEnvironment()}\n${end}`,
+    /(\| variable \| default \| \|\n\| --- \| --- \| --- \|\n)[^]*?(<!-- prettier-ignore-end -->)/,
+    (_, head: string, end: string) => `${head}${renderEnvironment()}\n${end}`,
   );
   return { actual, expected };
 }

@@ -1,0 +1,148 @@
+// The environment: what it may say, its defaults, and how all its faults are told at once.
+import { describe, expect, test } from "vitest";
+import { ConfigError, environment, readConfig, type Config } from "../../schemas/config.ts";
+
+/** The faults of an environment that has some. */
+function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  throw new Error("the environment was taken");
+}
+
+const names = Object.keys(environment) as (keyof Config)[];
+
+describe("an environment without variables", () => {
+  test("serves loopback, keeps 30 days, and needs no token", () => {
+    expect(readConfig({})).toMatchObject({
+      LOGBOOM_HOST: "127.0.0.1",
+      LOGBOOM_PORT: 7024,
+      LOGBOOM_DATA_DIR: "./data",
+      LOGBOOM_CUSTOMER: "default",
+      LOGBOOM_RETENTION_DAYS: 30,
+      LOGBOOM_MAX_EVENT_BYTES: 1_048_576,
+    });
+    expect(readConfig({}).LOGBOOM_WRITE_TOKEN).toBeUndefined();
+    expect(readConfig({}).LOGBOOM_READ_TOKEN).toBeUndefined();
+  });
+
+  test("has as many cores as the process may use for searches", () => {
+    expect(readConfig({}).LOGBOOM_SEARCH_CONCURRENCY).toBeGreaterThan(0);
+  });
+
+  test("has a secret for nothing", () => {
+    const secrets = names.filter((name) => name.endsWith("_TOKEN"));
+    expect(secrets).toHaveLength(2);
+    expect(secrets.map((name) => readConfig({})[name])).toEqual([undefined, undefined]);
+  });
+});
+
+describe("a variable", () => {
+  test("that is empty counts as absent", () => {
+    const empty = Object.fromEntries(names.map((name) => [name, ""]));
+    expect(readConfig(empty)).toEqual(readConfig({}));
+  });
+
+  test("of another program is none of ours", () => {
+    expect(readConfig({ LOGBOOM_UNKNOWN: "x", PATH: "/bin", HOME: "" })).toEqual(readConfig({}));
+  });
+
+  test.each([
+    ["LOGBOOM_PORT", "0", 0],
+    ["LOGBOOM_PORT", "65535", 65_535],
+    ["LOGBOOM_LOG_MAX_BYTES", "16777216", 16_777_216],
+    ["LOGBOOM_BATCH_BYTES", "65536", 65_536],
+    ["LOGBOOM_LINGER_MS", "0", 0],
+    ["LOGBOOM_RETENTION_DAYS", "36500", 36_500],
+    ["LOGBOOM_LOG_LEVEL", "silent", "silent"],
+    ["LOGBOOM_CUSTOMER", "A.b_c-9", "A.b_c-9"],
+    ["LOGBOOM_CUSTOMER", "x".repeat(64), "x".repeat(64)],
+    ["LOGBOOM_WRITE_TOKEN", "~".repeat(16), "~".repeat(16)],
+    ["LOGBOOM_READ_TOKEN", "!".repeat(255), "!".repeat(255)],
+  ] as const)("%s may be %j", (name, value, expected) => {
+    expect(readConfig({ [name]: value })[name]).toBe(expected);
+  });
+
+  test.each([
+    ["LOGBOOM_PORT", "65536"],
+    ["LOGBOOM_PORT", "-1"],
+    ["LOGBOOM_PORT", "80.5"],
+    ["LOGBOOM_PORT", "http"],
+    ["LOGBOOM_PORT", "7024 tcp"],
+    // Number(" ") is 0: the service would listen on a random port.
+    ["LOGBOOM_PORT", " "],
+    ["LOGBOOM_LINGER_MS", "1001"],
+    ["LOGBOOM_LOG_MAX_BYTES", "16777215"],
+    ["LOGBOOM_LOG_MAX_BYTES", "1e400"],
+    ["LOGBOOM_MAX_BODY_BYTES", "0"],
+    ["LOGBOOM_RETENTION_DAYS", "0"],
+    ["LOGBOOM_LOG_LEVEL", "verbose"],
+    ["LOGBOOM_LOG_LEVEL", "INFO"],
+    ["LOGBOOM_CUSTOMER", "-a"],
+    ["LOGBOOM_CUSTOMER", "a/b"],
+    ["LOGBOOM_CUSTOMER", "a b"],
+    ["LOGBOOM_CUSTOMER", "a\n"],
+    ["LOGBOOM_CUSTOMER", "x".repeat(65)],
+    ["LOGBOOM_CUSTOMER", "café"],
+  ] as const)("%s may not be %j, and the fault repeats it", (name, value) => {
+    const [fault, ...others] = faultsOf({ [name]: value });
+    expect(others).toEqual([]);
+    expect(fault?.startsWith(`${name} "${value}": `)).toBe(true);
+  });
+});
+
+describe("a bootstrap token", () => {
+  test.each([
+    ["short", "x".repeat(15)],
+    ["long", "y".repeat(256)],
+    ["with a space", "secret secret secret"],
+    ["with a line feed", "secret-secret-secret\n"],
+    ["of other letters", "sécret-sécret-sécret"],
+    ["short and with a space", "se cret"],
+  ])("%s is refused without being repeated", (_, secret) => {
+    for (const name of ["LOGBOOM_WRITE_TOKEN", "LOGBOOM_READ_TOKEN"]) {
+      try {
+        readConfig({ [name]: secret });
+      } catch (error) {
+        expect(error).toBeInstanceOf(ConfigError);
+        const { message, stack = "", faults } = error as ConfigError;
+        expect(message).toContain(`${name}: `);
+        expect(`${message}${stack}${faults.join()}${JSON.stringify(error)}`).not.toContain(secret);
+        continue;
+      }
+      throw new Error(`${name} was taken`);
+    }
+  });
+
+  test("that is right is not repeated among the faults of other variables", () => {
+    const secret = "a-perfectly-good-token";
+    const faults = faultsOf({ LOGBOOM_WRITE_TOKEN: secret, LOGBOOM_PORT: "x" });
+    expect(faults.join()).not.toContain(secret);
+  });
+});
+
+test("all faults are named at once, a line each", () => {
+  const wrong = {
+    LOGBOOM_PORT: "eighty",
+    LOGBOOM_CUSTOMER: "a b",
+    LOGBOOM_READ_TOKEN: "short",
+    LOGBOOM_LOG_LEVEL: "loud",
+    LOGBOOM_BATCH_ROWS: "0",
+    LOGBOOM_DRAIN_TIMEOUT_MS: "soon",
+  };
+  const faults = faultsOf({ ...wrong, LOGBOOM_HOST: "0.0.0.0" });
+  const named = faults.map((fault) => fault.split(/[ :]/)[0]);
+  expect(new Set(named)).toEqual(new Set(Object.keys(wrong)));
+  expect(new ConfigError(faults).message.split("\n")).toEqual(faults);
+});
+
+test("there are fewer than forty variables, all named LOGBOOM_ and all described", () => {
+  expect(names.length).toBeLessThan(40);
+  for (const name of names) {
+    expect(name).toMatch(/^LOGBOOM_[A-Z_]+$/);
+    expect(environment[name].description, name).toMatch(/^\S.{8,}[^.]$/);
+  }
+});
