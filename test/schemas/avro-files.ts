@@ -11,7 +11,7 @@ export async function readWithAvsc(file: Buffer, readerType?: avsc.Type): Promis
     // The declared options say Schema; a type is one, and keeps its own longs.
     parseHook: (schema: avsc.Schema) => avroType(JSON.stringify(schema)),
     ...(readerType && { readerSchema: readerType }),
-  } as ConstructorParameters<typeof avsc.streams.BlockDecoder>[0]);
+  });
   const objects: unknown[] = [];
   decoder.on("data", (object: unknown) => objects.push(object));
   Readable.from([file], { objectMode: false }).pipe(decoder);
@@ -25,7 +25,7 @@ export async function writeWithAvsc(
   objects: readonly unknown[],
   options: { readonly codec?: string; readonly blockSize?: number } = {},
 ): Promise<Buffer> {
-  const encoder = new avsc.streams.BlockEncoder(type as unknown as avsc.Schema, {
+  const encoder = new avsc.streams.BlockEncoder(type, {
     codec: options.codec ?? "null",
     ...(options.blockSize !== undefined && { blockSize: options.blockSize }),
   });
