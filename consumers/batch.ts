@@ -1,5 +1,5 @@
 // A batch: a range of records of one partition, formed by bytes, events and age.
-import { countEvents, isCurrentContainer } from "../schemas/event-codec.ts";
+import { countEvents } from "../schemas/event-codec.ts";
 import type { Assignment, LogRecord } from "../ingest/log/log.ts";
 
 /** Records in order; first and last name the range, which may have gaps. */
@@ -38,7 +38,7 @@ export async function gatherBatch(
     for (const record of read) {
       records.push(record);
       bytes += record.value.length;
-      events += countOf(record);
+      events += countEvents(record.value) ?? 1;
       next = record.offset + 1;
       if (events >= limits.maxEvents) break;
     }
@@ -74,8 +74,4 @@ function toBatch(records: readonly LogRecord[]): Batch | undefined {
   const last = records.at(-1);
   if (first === undefined || last === undefined) return undefined;
   return { first: first.offset, last: last.offset, records };
-}
-
-function countOf({ value }: LogRecord): number {
-  return isCurrentContainer(value) ? countEvents(value) : 1;
 }

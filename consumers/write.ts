@@ -7,7 +7,6 @@ import {
   countEvents,
   decodeContainer,
   encodeContainer,
-  isCurrentContainer,
   joinedHeader,
   type StoredEvent,
 } from "../schemas/event-codec.ts";
@@ -71,9 +70,10 @@ async function readableBlocks(
   const blocks: Buffer[] = [];
   let count = 0;
   for (const { value, offset } of batch.records) {
-    if (isCurrentContainer(value)) {
+    const held = countEvents(value);
+    if (held !== undefined) {
       blocks.push(containerBlocks(value));
-      count += countEvents(value);
+      count += held;
       continue;
     }
     const events = await decodeOrSetAside(value, partition, offset, options);

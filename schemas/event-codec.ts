@@ -118,17 +118,26 @@ export function containerBlocks(record: Buffer): Buffer {
   return record.subarray(headerLength);
 }
 
-/** The number of events in a current container, from its blocks' heads. */
-export function countEvents(record: Buffer): number {
+/**
+ * The number of events in a record, by its blocks' heads; undefined when it was not written under today's
+ * schema, or its blocks are not whole: such a record cannot be joined with others.
+ */
+export function countEvents(record: Buffer): number | undefined {
+  if (!isCurrentContainer(record)) return undefined;
   let total = 0;
   let position = headerLength;
-  while (position < record.length) {
-    const count = readLong(record, position);
-    const size = readLong(record, count.next);
-    total += count.value;
-    position = size.next + size.value + SYNC_LENGTH;
+  try {
+    while (position < record.length) {
+      const count = readLong(record, position);
+      const size = readLong(record, count.next);
+      if (count.value < 0 || size.value < 0) return undefined;
+      total += count.value;
+      position = size.next + size.value + SYNC_LENGTH;
+    }
+  } catch {
+    return undefined;
   }
-  return total;
+  return position === record.length ? total : undefined;
 }
 
 /** A container's header for blocks that come from many records. */
@@ -142,21 +151,15 @@ export function joinedHeader(): Buffer {
  * @throws Error when the record is not a container, or its schema cannot be read as today's.
  */
 export function decodeContainer(record: Buffer): StoredEvent[] {
-  const header = containerHeaderType.decode(record, 0) as {
-    value?: { magic: Buffer; meta: Record<string, Buffer>; sync: Buffer };
-    offset: number;
-  };
-  if (header.value === undefined || header.value.magic.toString("latin1") !== "Obj\x01") {
-    throw new Error("not an Avro container file");
-  }
-  const { meta } = header.value;
-  const codec = meta["avro.codec"]?.toString() ?? "null";
+  const header = readHeader(record);
+  const codec = header.meta.get("avro.codec")?.toString() ?? "null";
   if (codec !== "null") throw new Error(`unknown Avro codec "${codec}"; expected "null"`);
-  const writer = avroType(meta["avro.schema"]?.toString() ?? "null");
+  const writtenAs = header.meta.get("avro.schema")?.toString() ?? "null";
+  const writer = avroType(writtenAs);
   const resolver = eventType.createResolver(writer);
 
   const events: StoredEvent[] = [];
-  let position = header.offset;
+  let position = header.next;
   while (position < record.length) {
     const count = readLong(record, position);
     const size = readLong(record, count.next);
@@ -164,10 +167,14 @@ export function decodeContainer(record: Buffer): StoredEvent[] {
     if (count.value < 0 || size.value < 0 || end + SYNC_LENGTH > record.length) {
       throw new Error(`truncated Avro block at byte ${position}`);
     }
-    if (record.compare(header.value.sync, 0, SYNC_LENGTH, end, end + SYNC_LENGTH) !== 0) {
+    if (record.compare(header.sync, 0, SYNC_LENGTH, end, end + SYNC_LENGTH) !== 0) {
       throw new Error(`wrong sync marker at byte ${end}`);
     }
     let at = size.next;
+    // A damaged count of map entries would keep avsc busy for ever: it reads past the end as if it were empty.
+    if (writtenAs === schemaText) skipEvents(record, size.next, end, count.value);
+    else if (count.value > size.value)
+      throw new Error(`the block at byte ${position} is too short`);
     for (let index = 0; index < count.value; index++) {
       const decoded: { value: StoredEvent; offset: number } = eventType.decode(
         record,
@@ -187,15 +194,62 @@ export function decodeContainer(record: Buffer): StoredEvent[] {
   return events;
 }
 
-const containerHeaderType = avsc.Type.forSchema({
-  type: "record",
-  name: "Header",
-  fields: [
-    { name: "magic", type: { type: "fixed", name: "Magic", size: 4 } },
-    { name: "meta", type: { type: "map", values: "bytes" } },
-    { name: "sync", type: { type: "fixed", name: "Sync", size: SYNC_LENGTH } },
-  ],
-});
+interface ContainerHeader {
+  readonly meta: ReadonlyMap<string, Buffer>;
+  readonly sync: Buffer;
+  /** where the first block begins */
+  readonly next: number;
+}
+
+function readHeader(record: Buffer): ContainerHeader {
+  if (record.toString("latin1", 0, 4) !== "Obj\x01") throw new Error("not an Avro container file");
+  const meta = new Map<string, Buffer>();
+  const next = walkMap(record, 4, record.length, (key, value) => meta.set(key.toString(), value));
+  if (next + SYNC_LENGTH > record.length) throw new Error("the container's header is truncated");
+  return { meta, sync: record.subarray(next, next + SYNC_LENGTH), next: next + SYNC_LENGTH };
+}
+
+/** Steps over events of today's schema; throws when they do not fit the block. */
+function skipEvents(bytes: Buffer, start: number, end: number, count: number): void {
+  let at = start;
+  for (let index = 0; index < count; index++) {
+    for (let label = 0; label < 5; label++) at = readBytes(bytes, at, end).next;
+    at = readLong(bytes, readLong(bytes, at, 10).next, 10).next;
+    at = readBytes(bytes, at, end).next;
+    at = walkMap(bytes, at, end, () => {});
+  }
+}
+
+/** Calls `onEntry` for each entry of a map, and returns where it ends. */
+function walkMap(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  onEntry: (key: Buffer, value: Buffer) => void,
+): number {
+  let at = start;
+  for (;;) {
+    const count = readLong(bytes, at);
+    at = count.next;
+    if (count.value === 0) return at;
+    // A negative count is followed by the size of the entries, for readers that skip them.
+    if (count.value < 0) at = readLong(bytes, at).next;
+    for (let index = 0; index < Math.abs(count.value); index++) {
+      const key = readBytes(bytes, at, end);
+      const value = readBytes(bytes, key.next, end);
+      onEntry(key.value, value.value);
+      at = value.next;
+    }
+  }
+}
+
+/** Bytes or text with their length before them; throws when they reach past `end`. */
+function readBytes(bytes: Buffer, start: number, end: number): { value: Buffer; next: number } {
+  const length = readLong(bytes, start);
+  const next = length.next + length.value;
+  if (length.value < 0 || next > end) throw new Error(`bytes at ${start} reach past ${end}`);
+  return { value: bytes.subarray(length.next, next), next };
+}
 
 function avroLong(value: number): Buffer {
   const bytes: number[] = [];
@@ -214,13 +268,14 @@ function avroBytes(text: string): Buffer {
   return Buffer.concat([avroLong(bytes.length), bytes]);
 }
 
-function readLong(bytes: Buffer, start: number): { value: number; next: number } {
+function readLong(bytes: Buffer, start: number, maxLength = 8): { value: number; next: number } {
   let value = 0;
   let scale = 1;
   let next = start;
   for (;;) {
     const byte = bytes[next];
-    if (byte === undefined || next - start > 7) throw new Error(`no Avro long at byte ${start}`);
+    if (byte === undefined || next - start >= maxLength)
+      throw new Error(`no Avro long at byte ${start}`);
     next++;
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) break;

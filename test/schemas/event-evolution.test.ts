@@ -119,7 +119,7 @@ describe("today's reader", () => {
       ),
     );
     const record = await writeWithAvsc(narrow, [{ ...anEvent(), time: 7 }]);
-    expect(decodeContainer(record).map(({ time }) => BigInt(time))).toEqual([7n]);
+    expect(decodeContainer(record).map(({ time }) => time)).toEqual([7n]);
   });
 
   test("refuses a container that lacks a field without a default", async () => {
