@@ -7,6 +7,7 @@ import type { Instruments } from "../schemas/instruments.ts";
 import { readBody } from "./body.ts";
 import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest } from "./encode.ts";
+import { startIdleCollector } from "./idle-collector.ts";
 import type { Log } from "./log/log.ts";
 import { MemoryBudget, Reservation } from "./memory-budget.ts";
 import { Partitions } from "./partitions.ts";
@@ -33,6 +34,7 @@ export class Acceptor {
   readonly #repeats: Repeats;
   readonly #partitions: Partitions;
   readonly #clock = new ArrivalClock();
+  readonly #endCollector: () => void;
 
   constructor(options: AcceptorOptions) {
     const { config, log } = options;
@@ -41,6 +43,7 @@ export class Acceptor {
     this.#coalescer = new Coalescer(log, config.LOGBOOM_LINGER_MS);
     this.#repeats = new Repeats(log);
     this.#partitions = new Partitions(log.partitionCount);
+    this.#endCollector = startIdleCollector(() => this.#budget.usedBytes === 0);
   }
 
   /** Bytes received and not yet acknowledged. */
@@ -76,6 +79,7 @@ export class Acceptor {
 
   /** Appends what has been taken in and waits until it is durable. */
   async close(): Promise<void> {
+    this.#endCollector();
     await this.#coalescer.close();
   }
 

@@ -1,5 +1,5 @@
 // The embedded ClickHouse: a child process that runs the server inside libchdb until its stdin closes.
-// usage: node embedded-server.ts LIBCHDB DIR CONFIG PORT; the only file that uses node:ffi.
+// usage: node embedded-server.ts LIBCHDB DIR CONFIG PORT.
 import ffi from "node:ffi";
 
 const [library, dir, config, port] = process.argv.slice(2);

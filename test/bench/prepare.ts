@@ -1,4 +1,5 @@
 // Writes the data set to files before anything is measured, so that the sender has nothing to do but send.
+import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -38,6 +39,14 @@ export interface Part {
 
 export const startSecondsOf = (plan: DataSetPlan): number => plan.endSeconds - DAYS * 86_400;
 
+/** A data set of an earlier generator must not be taken for one of today's. */
+function generatorHash(): string {
+  const sources = ["data", "lines", "random", "stamp", "streams", "vocabulary", "prepare"];
+  const hash = createHash("sha256");
+  for (const name of sources) hash.update(readFileSync(new URL(`${name}.ts`, import.meta.url)));
+  return hash.digest("hex").slice(0, 8);
+}
+
 function needlePlaces(events: number): number[] {
   return Array.from({ length: NEEDLES }, (_, n) => Math.floor(((n + 0.5) * events) / NEEDLES));
 }
@@ -76,7 +85,7 @@ function writePart(plan: DataSetPlan, number: number, path: string): void {
 /** Makes the data set in `folder`, a worker a core, and returns its parts in the order of time. */
 export async function prepareDataSet(plan: DataSetPlan, folder: string): Promise<Part[]> {
   mkdirSync(folder, { recursive: true });
-  const name = `${plan.seed}-${plan.endSeconds}-${plan.events}-${plan.batchEvents}`;
+  const name = `${generatorHash()}-${plan.seed}-${plan.endSeconds}-${plan.events}-${plan.batchEvents}`;
   const numbers = Array.from({ length: Math.ceil(plan.events / PART_EVENTS) }, (_, n) => n);
   const pathOf = (number: number): string => join(folder, `${name}-${number}.ndjson`);
   const waiting = numbers.filter((number) => !existsSync(`${pathOf(number)}.json`));

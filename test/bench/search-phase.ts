@@ -65,6 +65,7 @@ export async function measureSearches(
         ),
       ),
       Math.round(mean(warm.map(({ cpuMs }) => cpuMs))),
+      Math.round(mean(warm.map(({ rootCpuMs }) => rootCpuMs))),
       Math.round(
         quantile(
           warm.map(({ firstMs }) => firstMs),
@@ -78,7 +79,7 @@ export async function measureSearches(
   }
   report.table(
     `Search of ${options.events.toLocaleString("en")} events: milliseconds; a warm figure is of ${options.warmRuns} fresh scans, wall and first partial result the median, CPU the mean`,
-    "search,hits,,cold wall,cold CPU,warm wall,warm CPU,warm first,repeat wall,repeat CPU,peer wall,peer CPU".split(
+    "search,hits,,cold wall,cold CPU,warm wall,warm CPU,of it Node.js,warm first,repeat wall,repeat CPU,peer wall,peer CPU".split(
       ",",
     ),
     rows,

@@ -1,9 +1,8 @@
-// The streams of the data set: 200 hosts, each with its system logs and the pods that run on it.
+// The streams of the data set: 200 hosts, each with its system logs and the pods that its role brings.
 import { KINDS, type Kind } from "./lines.ts";
 import { Random } from "./random.ts";
 import { createVocabulary, type Vocabulary } from "./vocabulary.ts";
 
-const HOSTS = 200;
 const PODS_A_HOST = 26;
 const PICK_TABLE_SIZE = 1 << 18;
 
@@ -30,12 +29,20 @@ const SYSTEM_SERVICES: readonly (readonly [string, Kind, string])[] = [
   ["containerd", "kubernetes", "/var/log/containerd.log"],
 ];
 
-const POD_SERVICES: readonly (readonly [string, Kind])[] = [
-  ...named("web", "ingress-nginx edge-nginx static-nginx api-gateway"),
+const WEB = named("web", "ingress-nginx edge-nginx static-nginx api-gateway");
+const APPS = [
   ...named("json", "checkout cart catalog search auth profile mail pricing recommend webhooks"),
   ...named("java", "billing inventory shipping ledger fulfilment reporting risk tax"),
-  ...named("postgres", "postgres-orders postgres-users"),
 ];
+const DATABASES = named("postgres", "postgres-orders postgres-users");
+
+/** Half of the hosts run anything, the other half what they are named for, as grown systems do. */
+const ROLES = [
+  { name: "node", hosts: 100, services: [...WEB, ...APPS, ...DATABASES] },
+  { name: "edge", hosts: 40, services: WEB },
+  { name: "app", hosts: 40, services: APPS },
+  { name: "db", hosts: 20, services: DATABASES },
+] as const;
 
 function named(kind: Kind, services: string): [string, Kind][] {
   return services.split(" ").map((service) => [service, kind]);
@@ -72,32 +79,21 @@ export function createStreams(seed: number): Stream[] {
     vocabularies.set(service, known);
     return known;
   };
-  for (let number = 0; number < HOSTS; number++) {
-    const host = `prod-${random.pick(["eu1", "eu2", "us1"])}-node-${String(number).padStart(3, "0")}`;
-    for (const [service, kind, file] of SYSTEM_SERVICES) {
-      streams.push(
-        createStream(
-          streams.length,
-          kind,
-          [host, service, file, ""],
-          vocabularyOf(service),
-          random,
-        ),
-      );
-    }
-    for (let pod = 0; pod < PODS_A_HOST; pod++) {
-      const [service, kind] = random.pick(POD_SERVICES);
-      const name = `${service}-${random.hex8()}-${random.hex4()}`;
-      const output = random.chance(0.9) ? "stdout" : "stderr";
-      streams.push(
-        createStream(
-          streams.length,
-          kind,
-          [host, service, name, output],
-          vocabularyOf(service),
-          random,
-        ),
-      );
+  for (const { name: role, hosts, services } of ROLES) {
+    for (let number = 0; number < hosts; number++) {
+      const region = random.pick(["eu1", "eu2", "us1"]);
+      const host = `prod-${region}-${role}-${String(number).padStart(3, "0")}`;
+      for (const [service, kind, file] of SYSTEM_SERVICES) {
+        const labels = [host, service, file, ""] as const;
+        streams.push(createStream(streams.length, kind, labels, vocabularyOf(service), random));
+      }
+      for (let pod = 0; pod < PODS_A_HOST; pod++) {
+        const [service, kind] = random.pick(services);
+        const name = `${service}-${random.hex8()}-${random.hex4()}`;
+        const output = random.chance(0.9) ? "stdout" : "stderr";
+        const labels = [host, service, name, output] as const;
+        streams.push(createStream(streams.length, kind, labels, vocabularyOf(service), random));
+      }
     }
   }
   return streams;

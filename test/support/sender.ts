@@ -118,6 +118,8 @@ export class Lane implements AsyncDisposable {
     const query = { prefix0: "kill", prefix1: this.name };
     const events = numbers.map((number) => ({
       time: String(timeOfNumber(number)),
+      // A request's events go to several partitions of the log: all of them are stored, or none.
+      prefix0: `kill-${number % 7}`,
       message: messageOf(number),
     }));
     const lines = numbers.map((number) => `${messageOf(number)}\n`).join("");
