@@ -77,6 +77,8 @@ export class EmbeddedLog implements Log {
   readonly #sweep: NodeJS.Timeout;
   #committedAt = Number.NEGATIVE_INFINITY;
   #sizeBytes = 0;
+  /** Of appends under way, so that many at once keep to the bound together. */
+  #arrivingBytes = 0;
   #isClosed = false;
 
   /** Opens or creates the log in a folder. */
@@ -125,10 +127,16 @@ export class EmbeddedLog implements Log {
     const isEvents = records.every((record) => record.stream === "events");
     const addedBytes = records.reduce((sum, record) => sum + record.value.length, 0);
     // Accounts and dead letters are always taken: refusing them would stop what frees the log.
-    if (isEvents && this.#sizeBytes + addedBytes > this.#maxBytes) throw this.#full(addedBytes);
     if (isEvents) {
-      await this.#keepPace();
-      await this.#appendEvents(records, receipts);
+      const heldBytes = this.#sizeBytes + this.#arrivingBytes + addedBytes;
+      if (heldBytes > this.#maxBytes) throw this.#full(addedBytes);
+      this.#arrivingBytes += addedBytes;
+      try {
+        await this.#keepPace();
+        await this.#appendEvents(records, receipts);
+      } finally {
+        this.#arrivingBytes -= addedBytes;
+      }
     } else {
       this.#appendCompacted(records);
       await this.#env.flushed;
@@ -215,12 +223,16 @@ export class EmbeddedLog implements Log {
   }
 
   async #appendEvents(records: readonly NewRecord[], receipts: readonly Receipt[]): Promise<void> {
+    for (const { partition } of records) {
+      if (this.#nextOffsets[partition] === undefined) {
+        throw new RangeError(`no partition ${partition} of events`);
+      }
+    }
     const at = this.#now();
     const ends: [partition: number, end: number][] = [];
     await this.#env.batch(() => {
       for (const { partition, value } of records) {
-        const offset = this.#nextOffsets[partition];
-        if (offset === undefined) throw new RangeError(`no partition ${partition} of events`);
+        const offset = this.#nextOffsets[partition] ?? 0;
         this.#nextOffsets[partition] = offset + 1;
         void this.#values.put(["events", partition, offset], value);
         void this.#heads.put(["events", partition, offset], { at, size: value.length });
@@ -262,8 +274,11 @@ export class EmbeddedLog implements Log {
       committed: this.#position(group, partition),
       signal,
       read: async (offset, maxBytes, maxWaitMs) => {
-        if (offset >= (this.#durableEnds[partition] ?? 0)) {
-          await waitFor(this.#moved, "appended", maxWaitMs, signal);
+        const deadline = performance.now() + maxWaitMs;
+        while (offset >= (this.#durableEnds[partition] ?? 0) && !signal.aborted) {
+          const leftMs = deadline - performance.now();
+          if (leftMs <= 0) break;
+          await waitFor(this.#moved, "appended", leftMs, signal);
         }
         return [...this.#records("events", partition, offset, maxBytes)];
       },

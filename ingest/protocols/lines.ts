@@ -15,13 +15,14 @@ export function* splitLines(body: Buffer, splitsAtCr = false): Generator<Buffer>
     if (lineFeed < 0) lineFeed = body.length;
     let end = lineFeed;
     if (end < body.length && end > start && body[end - 1] === CR) end--;
-    if (hasCr) yield* splitAtCr(body.subarray(start, end));
+    if (hasCr) yield* splitAtCr(body.subarray(start, end), lineFeed < body.length);
     else yield body.subarray(start, end);
     start = lineFeed + 1;
   }
 }
 
-function* splitAtCr(line: Buffer): Generator<Buffer> {
+/** @param isTerminated whether a separator follows: then what is left, if only nothing, is a line */
+function* splitAtCr(line: Buffer, isTerminated: boolean): Generator<Buffer> {
   let start = 0;
   for (;;) {
     const end = line.indexOf(CR, start);
@@ -30,5 +31,5 @@ function* splitAtCr(line: Buffer): Generator<Buffer> {
     start = end + 1;
   }
   // A trailing "\r" at the very end of the body is a separator as well, and nothing follows it.
-  if (start < line.length || start === 0) yield line.subarray(start);
+  if (start < line.length || start === 0 || isTerminated) yield line.subarray(start);
 }

@@ -71,13 +71,13 @@ export const nativeDoor: Door = {
 function contentType({ headers }: DoorRequest): string {
   const [type = "", ...parameters] = (headers["content-type"] ?? "").toLowerCase().split(";");
   const charset = parameters.map((part) => part.trim()).find((part) => part.startsWith("charset="));
-  const name = charset?.slice("charset=".length).replaceAll('"', "");
+  const name = charset?.slice("charset=".length).replaceAll('"', "").slice(0, 100);
   if (name !== undefined && !["utf-8", "utf8", "us-ascii"].includes(name)) {
     throw new LogboomError("UNSUPPORTED_MEDIA", `unknown charset "${name}"; expected utf-8`, {
       details: { field: "content-type", value: name },
     });
   }
-  return type.trim();
+  return type.trim().slice(0, 100);
 }
 
 function readQuery({ query }: DoorRequest): { customer: string | undefined; labels: Labels } {
@@ -123,7 +123,7 @@ function endOfLine(body: Buffer, position: number): number {
 
 /**
  * The values of lines that are one object each; undefined when any is not, or is not JSON. Every line has to
- * begin and end with a brace: then two lines that are no JSON apart can only be JSON joined as elements of an
+ * begin and end with a brace, and the line feeds stay, which no string may hold: then two lines that are no JSON apart can only be JSON joined as elements of an
  * array within an object, which no event has.
  */
 function parseLines(text: string): unknown[] | undefined {
@@ -137,7 +137,7 @@ function parseLines(text: string): unknown[] | undefined {
     start = end + 1;
   }
   try {
-    const joined = text.trimEnd().replaceAll("\n", ",");
+    const joined = text.trimEnd().replaceAll("\n", ",\n");
     const values = JSON.parse(`[${joined}]`) as unknown[];
     return values.length === lineCount ? values : undefined;
   } catch {

@@ -64,7 +64,8 @@ const lineTypes =
   /^(?:text\/.*|application\/(?:x-www-form-urlencoded|octet-stream|json|x-ndjson))$/;
 
 function requireText({ headers }: DoorRequest): void {
-  const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "text/plain";
+  const type =
+    headers["content-type"]?.split(";")[0]?.trim().toLowerCase().slice(0, 100) ?? "text/plain";
   if (lineTypes.test(type)) return;
   throw new LogboomError("BAD_REQUEST", `unknown content type "${type}"; expected text/plain`, {
     details: { field: "content-type", value: type },
