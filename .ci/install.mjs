@@ -10,7 +10,8 @@ const modifiedMs = (path) => statSync(root + path, { throwIfNoEntry: false })?.m
 // npm writes node_modules/.package-lock.json last, so an interrupted installation is seen as absent.
 if (modifiedMs("node_modules/.package-lock.json") < modifiedMs("package-lock.json")) {
   console.log("logboom: installing dependencies from package-lock.json (about 1 GB on disk) …");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  // Not "npm ci": npm 11 leaves other platforms' optional packages out of the lock file, and then refuses it.
+  const { status } = spawnSync("npm", ["install", "--no-save", "--loglevel=error"], {
     cwd: root,
     stdio: "inherit",
     shell: process.platform === "win32",

@@ -41,6 +41,14 @@ function send(
         });
       });
     });
-    outgoing.once("error", reject).end(body);
+    outgoing.once("error", (error: NodeJS.ErrnoException) => {
+      // The service had closed this idle connection, unseen by us: it never read the request.
+      if (outgoing.reusedSocket && error.code === "ECONNRESET") {
+        send(method, url, headers, body).then(resolve, reject);
+      } else {
+        reject(error);
+      }
+    });
+    outgoing.end(body);
   });
 }
