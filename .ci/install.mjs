@@ -10,7 +10,7 @@ const modifiedMs = (path) => statSync(root + path, { throwIfNoEntry: false })?.m
 // npm writes node_modules/.package-lock.json last, so an interrupted installation is seen as absent.
 if (modifiedMs("node_modules/.package-lock.json") < modifiedMs("package-lock.json")) {
   console.log("logboom: installing dependencies from package-lock.json (about 1 GB on disk) …");
-  // Not "npm ci": npm 11 leaves other platforms' optional packages out of the lock file, and then refuses it.
+  // Not "npm ci": it refuses a lock file made where the registry lacked other platforms' optional packages.
   const { status } = spawnSync("npm", ["install", "--no-save", "--loglevel=error"], {
     cwd: root,
     stdio: "inherit",

@@ -1,0 +1,141 @@
+// The server of any stage: what real agents send is understood, and what is in flight is answered.
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import express, { type Express } from "express";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startHttpServer, type HttpServer } from "../../ingest/http-server.ts";
+import { readUntil, writeRequest } from "./http-fixture.ts";
+
+let app: Express;
+let server: HttpServer;
+let release: (() => void)[];
+
+beforeEach(async () => {
+  release = [];
+  app = express();
+  app.all("/hold", (_request, response) => {
+    release.push(() => response.end("answered"));
+  });
+  app.use((request, response) => {
+    response.json({ url: request.url, path: request.path, query: request.query });
+  });
+  server = await startHttpServer(app, { host: "127.0.0.1", port: 0 });
+});
+
+afterEach(async () => {
+  for (const answer of release) answer();
+  await server.drain(0);
+});
+
+async function ask(target: string, headers: Record<string, string> = {}): Promise<string> {
+  const socket = await writeRequest(server.port, { connection: "close", ...headers }, "", {
+    method: "GET",
+    target,
+  });
+  return readUntil(socket, () => false);
+}
+
+describe("a request's target", () => {
+  test.each([
+    ["/a/b?c=d", "/a/b?c=d"],
+    ["/", "/"],
+    ["http://logs.example.com/a/b?c=d", "/a/b?c=d"],
+    ["https://logs.example.com:443/a", "/a"],
+    ["HTTPS://logs.example.com/a", "/a"],
+    ["http://logs.example.com", "/"],
+    ["http://logs.example.com?c=d", "/?c=d"],
+    ["http://user@host/a?u=http://other/b", "/a?u=http://other/b"],
+    ["/a?u=http://other/b", "/a?u=http://other/b"],
+    ["/http://other/b", "/http://other/b"],
+  ])("%s is served as %s", async (target, url) => {
+    const reply = await ask(target);
+    expect(reply).toMatch(/^HTTP\/1\.1 200 /);
+    expect(reply).toContain(`"url":${JSON.stringify(url)}`);
+  });
+
+  test("of the absolute form is served as well when the client waits for 100 Continue", async () => {
+    const reply = await ask("http://logs.example.com/a", {
+      expect: "100-continue",
+      "content-length": "0",
+    });
+    expect(reply).toContain('"url":"/a"');
+  });
+
+  test("may be tens of kilobytes, as pixels are", async () => {
+    expect(await ask(`/p?event=${"x".repeat(50_000)}`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask(`/p?event=${"x".repeat(70_000)}`)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+});
+
+test("nothing is answered 100 Continue before the app knows the request", async () => {
+  const socket = await writeRequest(
+    server.port,
+    { expect: "100-continue", "content-length": 5 },
+    "",
+    { target: "/hold" },
+  );
+  const early = readUntil(socket, (text) => text.length > 0, 200);
+  expect(await early).toBe("");
+  socket.destroy();
+});
+
+describe("draining", () => {
+  /** Requests that the app is holding. */
+  async function held(count: number): Promise<void> {
+    while (release.length < count) await sleep(5);
+  }
+
+  test("answers what is in flight, and takes nothing new", async () => {
+    const socket = await writeRequest(server.port, {}, "", { target: "/hold" });
+    await held(1);
+    let isDrained = false;
+    const drained = server.drain(10_000).then(() => (isDrained = true));
+    await sleep(50);
+    expect(isDrained).toBe(false);
+    await expect(fetch(`http://127.0.0.1:${server.port}/new`)).rejects.toThrow("fetch failed");
+    for (const answer of release) answer();
+    expect(await readUntil(socket, (text) => text.includes("answered"))).toContain("HTTP/1.1 200");
+    await drained;
+  });
+
+  test("does not wait for connections that are kept without a request", async () => {
+    const socket = await writeRequest(server.port, {}, "", { method: "GET", target: "/a" });
+    await readUntil(socket, (text) => text.includes('"url"'));
+    const begin = performance.now();
+    await server.drain(10_000);
+    expect(performance.now() - begin).toBeLessThan(2000);
+    socket.destroy();
+  });
+
+  test("closes a kept connection once its last request is answered", async () => {
+    const socket = await writeRequest(server.port, { connection: "keep-alive" }, "", {
+      target: "/hold",
+    });
+    await held(1);
+    const begin = performance.now();
+    const drained = server.drain(10_000);
+    for (const answer of release) answer();
+    expect(await readUntil(socket, () => false)).toContain("answered");
+    await drained;
+    expect(performance.now() - begin).toBeLessThan(2000);
+  });
+
+  test("gives up on what is not answered in time", async () => {
+    const socket = await writeRequest(server.port, {}, "", { target: "/hold" });
+    await held(1);
+    const begin = performance.now();
+    await server.drain(150);
+    expect(performance.now() - begin).toBeGreaterThan(140);
+    expect(performance.now() - begin).toBeLessThan(3000);
+    expect(await readUntil(socket, () => false)).toBe("");
+  });
+});
+
+test("a port that is taken is an error, not a crash", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as { port: number };
+  await expect(startHttpServer(app, { host: "127.0.0.1", port })).rejects.toThrow("EADDRINUSE");
+  taken.close();
+});
