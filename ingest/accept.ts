@@ -109,7 +109,7 @@ export class Acceptor {
     const endTimer = instruments.logboom_ingest_acknowledge_seconds.startTimer({ door: door.name });
 
     return this.#repeats.once(
-      { door: door.name, tokenId: principal.tokenId, key, body },
+      { door: door.name, tokenId: principal.tokenId, key, query: String(doorRequest.query), body },
       async (makeReceipt) => {
         const { customer, events } = door.read(doorRequest, body);
         if (customer !== undefined && customer !== principal.customer) {

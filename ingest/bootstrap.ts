@@ -1,7 +1,8 @@
 // The first tokens of a new service: from the environment, or generated and left in files for their owner.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../schemas/config.ts";
+import { LogboomError } from "../schemas/errors.ts";
 import type { TokenKind } from "../schemas/token.ts";
 import type { TokenStore } from "./tokens.ts";
 
@@ -17,6 +18,13 @@ export async function bootstrapTokens(
   config: Config,
   tokens: TokenStore,
 ): Promise<Record<TokenKind, BootstrapToken>> {
+  const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
+  if (write !== undefined && write === read) {
+    throw new LogboomError(
+      "BAD_REQUEST",
+      "LOGBOOM_WRITE_TOKEN and LOGBOOM_READ_TOKEN are the same",
+    );
+  }
   return {
     write: await bootstrapToken("write", config.LOGBOOM_WRITE_TOKEN, config, tokens),
     read: await bootstrapToken("read", config.LOGBOOM_READ_TOKEN, config, tokens),
@@ -46,6 +54,8 @@ async function bootstrapToken(
   if (!isKnown) {
     mkdirSync(config.LOGBOOM_DATA_DIR, { recursive: true, mode: 0o700 });
     const { secret } = await tokens.create({ ...request, id });
+    // A file that is there already would keep its mode.
+    rmSync(path, { force: true });
     writeFileSync(path, `${secret}\n`, { mode: 0o600 });
   }
   return { shell: `$(cat ${path})`, path: existsSync(path) ? path : undefined };

@@ -8,6 +8,8 @@ interface KeyedRequest {
   readonly door: string;
   readonly tokenId: string;
   readonly key: IdempotencyKey | undefined;
+  /** Labels may stand in it, so it belongs to what a key is bound to. */
+  readonly query?: string;
   readonly body: Buffer;
 }
 
@@ -36,7 +38,7 @@ export class Repeats {
     const name = sha256(`${request.door}\0${request.tokenId}\0${key.value}`);
     for (let first = this.#inFlight.get(name); first; first = this.#inFlight.get(name)) await first;
     const known = this.#log.findReceipt(name);
-    const bodyHash = key.bindsBody ? sha256(request.body) : "";
+    const bodyHash = key.bindsBody ? sha256(`${request.query ?? ""}\0${sha256(request.body)}`) : "";
     if (known !== undefined) return repeatOutcome(known, bodyHash, key.value);
 
     const storing = store(({ accepted, invalidUtf8 }) => ({

@@ -110,6 +110,7 @@ export class TokenStore {
     const known = this.#byId.get(request.id);
     const isSame =
       known?.secretSha256 === sha256(request.secret).toString("hex") &&
+      this.#byHash.get(known.secretSha256)?.id === request.id &&
       known.revokedAt === undefined;
     if (!isSame) await this.create(request);
   }
@@ -132,7 +133,14 @@ export class TokenStore {
 
   #apply(record: TokenRecord): void {
     const former = this.#byId.get(record.id);
-    if (former !== undefined) this.#byHash.delete(former.secretSha256);
+    if (former !== undefined && this.#byHash.get(former.secretSha256)?.id === record.id) {
+      this.#byHash.delete(former.secretSha256);
+      // Another token may have the same secret, taken over from elsewhere.
+      const other = this.list().find(
+        ({ id, secretSha256 }) => id !== record.id && secretSha256 === former.secretSha256,
+      );
+      if (other !== undefined) this.#byHash.set(other.secretSha256, other);
+    }
     this.#byId.set(record.id, record);
     this.#byHash.set(record.secretSha256, record);
   }
