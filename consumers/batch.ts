@@ -30,9 +30,9 @@ export async function gatherBatch(
   let bytes = 0;
   let events = 0;
   let next = from;
-  let deadline = Number.POSITIVE_INFINITY;
+  let deadline: number | undefined;
   while (bytes < limits.maxBytes && events < limits.maxEvents && !assignment.signal.aborted) {
-    const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, deadline - Date.now()));
+    const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, (deadline ?? Infinity) - Date.now()));
     const room = Math.min(READ_BYTES, limits.maxBytes - bytes);
     const read = await assignment.read(next, room, waitMs);
     for (const record of read) {
@@ -44,15 +44,19 @@ export async function gatherBatch(
     }
     const [first] = records;
     if (first === undefined) return undefined;
-    // From the append on: a record that waited while another batch was stored does not wait again.
-    deadline = first.appendedAt + limits.maxAgeMs;
+    // From the append on: a record that waited while another batch was stored does not wait again. An
+    // edge whose clock is ahead must not hold it up.
+    deadline ??= Math.min(first.appendedAt, Date.now()) + limits.maxAgeMs;
     if (Date.now() >= deadline && read.length === 0) break;
     if (Date.now() >= deadline && bytes < room) break;
   }
   return toBatch(records);
 }
 
-/** Exactly the records of a range, as an earlier owner of the partition had formed it. */
+/**
+ * Exactly the batch of a range that an earlier owner of the partition had announced. The range may begin in
+ * a gap of offsets; the batch, and with it the insert's token, begins with its first record all the same.
+ */
 export async function repeatBatch(
   assignment: Assignment,
   first: number,
@@ -66,7 +70,7 @@ export async function repeatBatch(
     records.push(...read.filter((record) => record.offset <= last));
     next = (read.at(-1)?.offset ?? last) + 1;
   }
-  return records.length === 0 ? undefined : { first, last, records };
+  return toBatch(records);
 }
 
 function toBatch(records: readonly LogRecord[]): Batch | undefined {

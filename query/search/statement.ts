@@ -23,7 +23,11 @@ export function eventsStatement(
   limit: number,
 ): Statement {
   const source = sourceOf(request, where, prefixes, slice);
-  const order = request.type === "UNSORTED_RESULTS" ? "" : "ORDER BY time DESC, ingested DESC";
+  const order =
+    request.type === "UNSORTED_RESULTS"
+      ? ""
+      : // Two edges may have given the same time of arrival: the same list every time all the same.
+        "ORDER BY time DESC, ingested DESC, prefix0, prefix1, prefix2, prefix3, message";
   return {
     query: `SELECT ${EVENT_COLUMNS} FROM events ${source.text} ${order} LIMIT {limit:UInt32}`,
     params: { ...source.params, limit },
@@ -49,10 +53,7 @@ export function keysStatement(
       FROM (
         SELECT
           ${cutKeySql("capturedKey")} AS key,
-          argMax(
-            tuple(time, ingested, prefix0, prefix1, prefix2, prefix3, message),
-            tuple(time, ingested)
-          ) AS newest
+          max(tuple(time, ingested, prefix0, prefix1, prefix2, prefix3, message)) AS newest
         FROM (
           SELECT * EXCEPT captured, assumeNotNull(captured) AS capturedKey
           FROM (
@@ -64,7 +65,7 @@ export function keysStatement(
         )
         GROUP BY key
       )
-      ORDER BY newest.1 DESC, newest.2 DESC
+      ORDER BY newest.1 DESC, newest.2 DESC, newest
       LIMIT {limit:UInt32}`,
     params: { ...source.params, ...key.params, limit },
   };

@@ -35,7 +35,13 @@ export function compareNewestFirst(a: FoundEvent, b: FoundEvent): number {
   if (a.time !== b.time) return a.time > b.time ? -1 : 1;
   if (a.ingested !== b.ingested) return a.ingested > b.ingested ? -1 : 1;
   // Two edges may have given the same number: any order will do as long as it is always the same.
-  return joinLabels(a.labels) < joinLabels(b.labels) || a.message < b.message ? -1 : 1;
+  return (
+    compareText(joinLabels(a.labels), joinLabels(b.labels)) || compareText(a.message, b.message)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Keeps the newest events, all or one of each key, up to a limit; holds at most twice as many. */

@@ -2,20 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 test("a smoke run measures every phase and finds all events", { timeout: 180_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "logboom-bench-test-"));
@@ -24,7 +14,7 @@ test("a smoke run measures every phase and finds all events", { timeout: 180_000
     const args = ["--smoke", "--events", "20000", "--prepared", join(folder, "data-set")];
     const child = spawn(
       join("node_modules", ".bin", "node"),
-      ["test/bench/bench.ts", ...args, "--json", json, "--port", String(await findFreePort())],
+      ["test/bench/bench.ts", ...args, "--json", json],
       {
         cwd: fileURLToPath(new URL("../..", import.meta.url)),
         stdio: ["ignore", "pipe", "inherit"],

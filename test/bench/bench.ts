@@ -13,7 +13,7 @@ import { measureRate } from "./rate-phase.ts";
 import { Report } from "./report.ts";
 import { measureSearches } from "./search-phase.ts";
 import { hitsOf, runSearch } from "./search.ts";
-import { Service } from "./service.ts";
+import { findFreePort, Service } from "./service.ts";
 import { waitStored } from "./settle.ts";
 
 /** Of the message bytes, with the message index. */
@@ -96,7 +96,8 @@ async function main(): Promise<void> {
   const logPath = join(workDir, "service.log");
   let isExact: boolean;
   {
-    await using service = new Service({ port: options.port, dataDir, logPath, profileDir });
+    const port = options.port ?? (await findFreePort());
+    await using service = new Service({ port, dataDir, logPath, profileDir });
     isExact = await runPhases(service, parts, options, report);
   }
   if (profileDir !== undefined) reportProfiles(report, profileDir);

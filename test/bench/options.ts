@@ -22,7 +22,7 @@ const HELP = `Measures the service: cost of ingest, start, search and a steady r
   --idle-seconds N  idle seconds that count as the end of merging (6)
   --end DATE        end of the last of the three days, UTC (today)
   --seed N          seed of the data set (1)
-  --port N          port of the service (17024)
+  --port N          port of the service (a free one)
   --data DIR        data directory of the service; kept (a new one, removed at the end)
   --keep            keep the new data directory
   --prepared DIR    where the data set is kept between runs (a folder of the system's temporary one)
@@ -46,7 +46,8 @@ export interface Options {
   readonly idleSeconds: number;
   readonly endSeconds: number;
   readonly seed: number;
-  readonly port: number;
+  /** A free one when undefined. */
+  readonly port: number | undefined;
   readonly dataDir: string | undefined;
   readonly isKept: boolean;
   readonly preparedDir: string;
@@ -99,7 +100,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       "idle-seconds": { type: "string", default: "6" },
       end: { type: "string", default: today() },
       seed: { type: "string", default: "1" },
-      port: { type: "string", default: "17024" },
+      port: { type: "string" },
       data: { type: "string" },
       keep: { type: "boolean", default: false },
       prepared: { type: "string", default: join(tmpdir(), "logboom-bench-data-set") },
@@ -127,7 +128,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     idleSeconds: whole("idle-seconds", values["idle-seconds"]),
     endSeconds: readEnd(values.end),
     seed: whole("seed", values.seed),
-    port: whole("port", values.port),
+    port: values.port === undefined ? undefined : whole("port", values.port),
     dataDir: values.data,
     isKept: values.keep || values.data !== undefined,
     preparedDir: values.prepared,

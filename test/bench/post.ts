@@ -22,12 +22,20 @@ export function get(url: string): Promise<Reply> {
   return send("GET", url, {}, "");
 }
 
-function send(
+async function send(...attempt: Parameters<typeof sendOnce>): Promise<Reply> {
+  for (;;) {
+    const reply = await sendOnce(...attempt);
+    if (reply !== undefined) return reply;
+  }
+}
+
+/** Undefined when the service had closed the idle connection, unseen by us: it never read the request. */
+function sendOnce(
   method: string,
   url: string,
   headers: Record<string, string | number>,
   body: Buffer | string,
-): Promise<Reply> {
+): Promise<Reply | undefined> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, agent }, (incoming) => {
       const chunks: Buffer[] = [];
@@ -42,12 +50,8 @@ function send(
       });
     });
     outgoing.once("error", (error: NodeJS.ErrnoException) => {
-      // The service had closed this idle connection, unseen by us: it never read the request.
-      if (outgoing.reusedSocket && error.code === "ECONNRESET") {
-        send(method, url, headers, body).then(resolve, reject);
-      } else {
-        reject(error);
-      }
+      if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(undefined);
+      else reject(error);
     });
     outgoing.end(body);
   });
