@@ -12,9 +12,12 @@ export interface Batch {
 export interface BatchLimits {
   readonly maxBytes: number;
   readonly maxEvents: number;
-  /** how long the batch's first record may wait for others */
+  /** how long the batch's first record may wait for others; half of it when these are few */
   readonly maxAgeMs: number;
 }
+
+/** From so many events on a batch is worth the whole wait: the store spends a tenth less on twice as many. */
+const MANY_EVENTS = 16_000;
 
 /** One read of this size at a time, so that a backlog is not held twice. */
 const READ_BYTES = 8 * 1024 * 1024;
@@ -30,9 +33,10 @@ export async function gatherBatch(
   let bytes = 0;
   let events = 0;
   let next = from;
-  let deadline: number | undefined;
+  let begin: number | undefined;
+  let deadline = Number.POSITIVE_INFINITY;
   while (bytes < limits.maxBytes && events < limits.maxEvents && !assignment.signal.aborted) {
-    const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, (deadline ?? Infinity) - Date.now()));
+    const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, deadline - Date.now()));
     const room = Math.min(READ_BYTES, limits.maxBytes - bytes);
     const read = await assignment.read(next, room, waitMs);
     for (const record of read) {
@@ -46,7 +50,8 @@ export async function gatherBatch(
     if (first === undefined) return undefined;
     // From the append on: a record that waited while another batch was stored does not wait again. An
     // edge whose clock is ahead must not hold it up.
-    deadline ??= Math.min(first.appendedAt, Date.now()) + limits.maxAgeMs;
+    begin ??= Math.min(first.appendedAt, Date.now());
+    deadline = begin + (events < MANY_EVENTS ? limits.maxAgeMs / 2 : limits.maxAgeMs);
     if (Date.now() >= deadline && read.length === 0) break;
     if (Date.now() >= deadline && bytes < room) break;
   }

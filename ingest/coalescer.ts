@@ -1,6 +1,7 @@
 // Gathers the events of concurrent requests into few log records, and acknowledges each once it is durable.
 import { randomBytes } from "node:crypto";
 import { encodeContainer, type EncodedEvents } from "../schemas/event-codec.ts";
+import { recycle } from "../schemas/event-writer.ts";
 import type { EncodedRequest } from "./encode.ts";
 import type { Log, NewRecord, Receipt } from "./log/log.ts";
 
@@ -78,6 +79,7 @@ function formRecords(requests: readonly EncodedRequest[]): NewRecord[] {
       partition,
       value: encodeContainer(randomBytes(16), pieces),
     });
+    for (const piece of pieces) recycle(piece);
   };
   for (const { pieces } of requests) {
     for (const { partition, events } of pieces) {

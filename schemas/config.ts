@@ -66,8 +66,8 @@ export const environment = {
     .default(32 * MIB)
     .describe("most bytes of one insert into the store"),
   LOGBOOM_BATCH_AGE_MS: whole(1, 60_000)
-    .default(750)
-    .describe("longest wait of an event for its insert"),
+    .default(1_500)
+    .describe("longest wait of an event for its insert; half of it when few events come"),
   LOGBOOM_STORE_MEMORY_BYTES: whole(256 * MIB, 2 ** 50)
     .default(1024 * MIB)
     .describe("memory bound of the embedded ClickHouse server"),

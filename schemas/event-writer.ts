@@ -1,7 +1,24 @@
 // Writes events in Avro's binary form into a growing buffer: the inner loop of every ingest door.
 import type { EncodedEvents } from "./event-codec.ts";
 
-const INITIAL_BYTES = 64 * 1024;
+/** Larger pieces are handed over with the buffer that they stand in, smaller ones copied out of it. */
+const HANDED_OVER_BYTES = 32 * 1024;
+const BUFFER_BYTES = 160 * 1024;
+const MAX_SPARES = 64;
+/**
+ * Buffers to be written again. The collector knows nothing of their bytes but their sum, and makes as many
+ * rounds for what is thrown away as for what is kept.
+ */
+const spares: Buffer[] = [];
+const noBytes = Buffer.alloc(0);
+
+/** Gives back the bytes of events that were copied on; nobody may read them afterwards. */
+export function recycle({ bytes }: EncodedEvents): void {
+  if (bytes.buffer.byteLength === BUFFER_BYTES && spares.length < MAX_SPARES) {
+    spares.push(Buffer.from(bytes.buffer));
+  }
+}
+
 /** The longest varint of 64 bits. */
 const MAX_VARINT = 10;
 /** Up to this length a loop over characters beats a call into native code. */
@@ -27,7 +44,7 @@ export interface EventToWrite {
 
 /** Collects encoded events; `take` hands them over as one piece of bytes. */
 export class EventWriter {
-  #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  #bytes: Buffer = noBytes;
   #position = 0;
   #count = 0;
 
@@ -59,12 +76,13 @@ export class EventWriter {
     this.#position += this.#bytes.write(text, this.#position, length, "utf8");
   }
 
-  /** The events since the last call, as a copy; the writer starts anew. */
+  /** The events since the last call; the writer starts anew. */
   take(): EncodedEvents {
-    const taken = {
-      count: this.#count,
-      bytes: Buffer.from(this.#bytes.subarray(0, this.#position)),
-    };
+    const used = this.#bytes.subarray(0, this.#position);
+    const isHandedOver = used.length >= HANDED_OVER_BYTES;
+    const taken = { count: this.#count, bytes: isHandedOver ? used : Buffer.from(used) };
+    if (!isHandedOver) recycle({ count: 0, bytes: this.#bytes });
+    this.#bytes = noBytes;
     this.#position = 0;
     this.#count = 0;
     return taken;
@@ -134,7 +152,10 @@ export class EventWriter {
   #reserve(length: number): void {
     const needed = this.#position + length;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    const grown =
+      needed <= BUFFER_BYTES
+        ? (spares.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
+        : Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     grown.set(this.#bytes.subarray(0, this.#position));
     this.#bytes = grown;
   }

@@ -1,4 +1,5 @@
-// The log of one machine without services: records in LMDB, durable by group commit.
+// The log of one machine without services: event records in segment files, what they mean, and all else, in
+// LMDB; both durable by group commit.
 //
 // Records of `events` are written by one process; `accounts` may also be written by the command line, in a
 // transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
@@ -11,6 +12,8 @@ import { join } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { LogboomError } from "../../schemas/errors.ts";
 import { bucketCount } from "../../schemas/partition.ts";
+import { Segments, type Place } from "./segments.ts";
+import { waitFor, type Movement } from "./wait-for.ts";
 import type {
   Assignment,
   Consumption,
@@ -29,10 +32,10 @@ const RECEIPT_SWEEP_MS = 30_000;
 const FULL_RETRY_AFTER_SECONDS = 2;
 
 /**
- * Beyond this, appends wait for consumers that keep moving: a sender that is faster than the store would
- * otherwise grow the file, which never shrinks, and with it the resident memory of its mapping.
+ * Beyond this, appends wait for consumers that keep moving: what a sender faster than the store has sent
+ * would otherwise be searchable ever later, until the bound is reached.
  */
-const PACE_BYTES = 64 * 1024 * 1024;
+const PACE_BYTES = 128 * 1024 * 1024;
 /** A consumer that has not committed for so long does not move; then the log does its job and takes more. */
 const MOVING_MS = 1_000;
 
@@ -45,8 +48,8 @@ interface EmbeddedLogOptions {
   readonly now?: () => number;
 }
 
-/** What is kept beside a record's bytes: its time and, in compacted streams, its key. */
-interface Head {
+/** What is kept beside a record's bytes: its time and, in compacted streams, its key; of events, their place. */
+interface Head extends Partial<Place> {
   readonly at: number;
   readonly size: number;
   readonly key?: string;
@@ -56,7 +59,9 @@ export class EmbeddedLog implements Log {
   readonly id: string;
   readonly partitionCount = bucketCount;
   readonly #env: RootDatabase;
+  /** Of compacted streams; those of events are in the segments. */
   readonly #values: Database<Buffer, RecordKey>;
+  readonly #segments: Segments;
   readonly #heads: Database<Head, RecordKey>;
   /** Newest record of each key of a compacted stream. */
   readonly #latest: Database<number, [StreamName, string]>;
@@ -65,7 +70,7 @@ export class EmbeddedLog implements Log {
   readonly #facts: Database<string | number, string>;
   readonly #maxBytes: number;
   readonly #now: () => number;
-  readonly #moved = new EventEmitter<Record<"appended" | "committed", []>>();
+  readonly #moved: Movement = new EventEmitter();
   /** Next offset of each partition of `events`; this process is its only writer. */
   readonly #nextOffsets: number[];
   /**
@@ -113,7 +118,13 @@ export class EmbeddedLog implements Log {
       this.#storedEnd("events", partition),
     );
     this.#durableEnds = [...this.#nextOffsets];
-    for (const { value } of this.#heads.getRange()) this.#sizeBytes += value.size;
+    const wantedBytes = new Map<number, number>();
+    for (const { value: head } of this.#heads.getRange()) {
+      this.#sizeBytes += head.size;
+      if (head.segment === undefined) continue;
+      wantedBytes.set(head.segment, (wantedBytes.get(head.segment) ?? 0) + head.size);
+    }
+    this.#segments = new Segments(join(dir, "segments"), wantedBytes);
     this.#moved.setMaxListeners(0);
     this.#sweep = setInterval(() => this.#forgetReceipts(), RECEIPT_SWEEP_MS).unref();
   }
@@ -153,7 +164,7 @@ export class EmbeddedLog implements Log {
     const stop = new AbortController();
     let next = 0;
     const catchUp = (): void => {
-      for (const record of this.#records(stream, 0, next, Number.POSITIVE_INFINITY)) {
+      for (const record of this.#readCompacted(stream, next)) {
         next = record.offset + 1;
         onRecord(record);
       }
@@ -218,6 +229,7 @@ export class EmbeddedLog implements Log {
     this.#isClosed = true;
     clearInterval(this.#sweep);
     this.#moved.emit("appended");
+    await this.#segments.close();
     await this.#env.flushed;
     await this.#env.close();
   }
@@ -229,13 +241,14 @@ export class EmbeddedLog implements Log {
       }
     }
     const at = this.#now();
+    const places = await this.#segments.append(records.map(({ value }) => value)).catch(unwritable);
     const ends: [partition: number, end: number][] = [];
     await this.#env.batch(() => {
-      for (const { partition, value } of records) {
+      for (const [index, { partition, value }] of records.entries()) {
         const offset = this.#nextOffsets[partition] ?? 0;
         this.#nextOffsets[partition] = offset + 1;
-        void this.#values.put(["events", partition, offset], value);
-        void this.#heads.put(["events", partition, offset], { at, size: value.length });
+        const head = { at, size: value.length, ...places[index] };
+        void this.#heads.put(["events", partition, offset], head);
         ends.push([partition, offset + 1]);
         this.#sizeBytes += value.length;
       }
@@ -280,7 +293,7 @@ export class EmbeddedLog implements Log {
           if (leftMs <= 0) break;
           await waitFor(this.#moved, "appended", leftMs, signal);
         }
-        return [...this.#records("events", partition, offset, maxBytes)];
+        return this.#readEvents(partition, offset, maxBytes);
       },
       commit: (position) => this.#commit(group, partition, position),
     };
@@ -289,15 +302,19 @@ export class EmbeddedLog implements Log {
   async #commit(group: string, partition: number, position: Position): Promise<void> {
     this.#refuseWhenClosed();
     const former = this.#position(group, partition).offset;
+    const removed: (Head | undefined)[] = [];
     await this.#env.batch(() => {
       void this.#positions.put([group, partition], position);
       // The end outlives the records, so that an emptied partition never counts from 0 again.
       void this.#facts.put(`end/events/${partition}`, this.#nextOffsets[partition] ?? 0);
       for (let offset = former; offset < position.offset; offset++) {
-        this.#remove(["events", partition, offset]);
+        removed.push(this.#remove(["events", partition, offset]));
       }
     });
     await this.#env.flushed;
+    for (const head of removed) {
+      if (head?.segment !== undefined) this.#segments.release(head.segment, head.size);
+    }
     this.#committedAt = performance.now();
     this.#moved.emit("committed");
   }
@@ -312,30 +329,42 @@ export class EmbeddedLog implements Log {
     }
   }
 
-  #remove(key: RecordKey): void {
-    this.#sizeBytes -= this.#heads.get(key)?.size ?? 0;
-    void this.#values.remove(key);
+  /** Removes a record; the bytes of an event are to be released once that is durable. */
+  #remove(key: RecordKey): Head | undefined {
+    const head = this.#heads.get(key);
+    this.#sizeBytes -= head?.size ?? 0;
+    if (head?.segment === undefined) void this.#values.remove(key);
     void this.#heads.remove(key);
+    return head;
   }
 
-  *#records(
-    stream: StreamName,
-    partition: number,
-    from: number,
-    maxBytes: number,
-  ): Generator<LogRecord> {
+  async #readEvents(partition: number, from: number, maxBytes: number): Promise<LogRecord[]> {
+    const heads: [offset: number, head: Head][] = [];
     let bytes = 0;
-    const until = stream === "events" ? this.#durableEnds[partition] : Number.MAX_SAFE_INTEGER;
-    const end: RecordKey = [stream, partition, until ?? 0];
     for (const { key, value: head } of this.#heads.getRange({
-      start: [stream, partition, from],
-      end,
+      start: ["events", partition, from],
+      end: ["events", partition, this.#durableEnds[partition] ?? 0],
     })) {
       bytes += head.size;
-      if (bytes > maxBytes && bytes > head.size) return;
+      if (bytes > maxBytes && bytes > head.size) break;
+      heads.push([key[2], head]);
+    }
+    const records = await Promise.all(
+      heads.map(async ([offset, { at, size, segment = 0, position = 0 }]) => {
+        const value = await this.#segments.read({ segment, position }, size);
+        return value && { offset, key: undefined, value, appendedAt: at };
+      }),
+    );
+    return records.filter((record) => record !== undefined);
+  }
+
+  *#readCompacted(stream: StreamName, from: number): Generator<LogRecord> {
+    for (const { key, value: head } of this.#heads.getRange({
+      start: [stream, 0, from],
+      end: [stream, 0, Number.MAX_SAFE_INTEGER],
+    })) {
       const value = this.#values.get(key);
-      if (value === undefined) continue;
-      yield { offset: key[2], key: head.key, value, appendedAt: head.at };
+      if (value !== undefined) yield { offset: key[2], key: head.key, value, appendedAt: head.at };
     }
   }
 
@@ -382,23 +411,9 @@ export class EmbeddedLog implements Log {
   }
 }
 
-/** Resolves at the next event of the name, at the signal, or after the time given. */
-function waitFor(
-  moved: EventEmitter<Record<"appended" | "committed", []>>,
-  name: "appended" | "committed",
-  maxWaitMs: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      moved.off(name, done);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, maxWaitMs);
-    moved.on(name, done);
-    signal?.addEventListener("abort", done);
-    if (signal?.aborted) done();
+function unwritable(error: unknown): never {
+  throw new LogboomError("UNAVAILABLE", "the log cannot be written", {
+    cause: error,
+    retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
   });
 }

@@ -36,7 +36,7 @@ SETTINGS
   fsync_part_directory = 1,
   -- merged parts are synced, too, so what they were made of need not wait 8 minutes for the page cache
   min_rows_to_fsync_after_merge = 1,
-  old_parts_lifetime = 60,
+  old_parts_lifetime = 1,
   exclude_materialize_skip_indexes_on_merge = 'message_ngrams',
   -- messages are most of the bytes and not in the key: merging column by column costs a tenth less
   vertical_merge_algorithm_min_columns_to_activate = 1,

@@ -24,5 +24,5 @@ SETTINGS
   fsync_part_directory = 1,
   -- merged parts are synced, too, so what they were made of need not wait 8 minutes for the page cache
   min_rows_to_fsync_after_merge = 1,
-  old_parts_lifetime = 60,
+  old_parts_lifetime = 1,
   auto_statistics_types = ''

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import packageJson from "../../package.json" with { type: "json" };
 import { get } from "./post.ts";
 import { ProcessTree } from "./process-tree.ts";
 
@@ -75,9 +76,11 @@ export class Service implements AsyncDisposable {
   async start(settings: Readonly<Record<string, string>> = {}): Promise<number> {
     const begin = performance.now();
     const { logPath, profileDir } = this.options;
-    const flags = profileDir === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileDir];
+    const profiling = profileDir === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileDir];
     const log = openSync(logPath, "a");
-    const child = spawn("node", [...flags, "query/standalone.ts"], {
+    // As users run it, but without npm between us and the processes to be measured.
+    const [node = "node", ...args] = packageJson.scripts.start.split(" ");
+    const child = spawn(node, [...profiling, ...args], {
       cwd: root,
       env: { ...this.#environment, ...settings },
       stdio: ["ignore", log, log],
