@@ -1,6 +1,10 @@
 // Generates patterns of the search dialect, each with a JavaScript translation written by hand, so
 // that the oracle owes nothing to the engine's own parser.
+import { setFlagsFromString } from "node:v8";
 import fc from "fast-check";
+
+// Several `.*` in one pattern: by backtracking, an event that does not match takes minutes.
+setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
 
 /** What a pattern captured, as bytes in a latin1 string; absent = the capture took no part. */
 export interface Captures {
