@@ -8,6 +8,7 @@ import { readBody } from "./body.ts";
 import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
+import { requireCustomer } from "./keys/permission.ts";
 import type { Log } from "./log/log.ts";
 import { MemoryBudget, Reservation } from "./memory-budget.ts";
 import { Partitions } from "./partitions.ts";
@@ -97,7 +98,11 @@ export class Acceptor {
       );
     }
     const { config, tokens, instruments } = this.#options;
-    const principal = tokens.authenticate(door.secret(doorRequest), "write");
+    const principal = tokens.authenticate(
+      door.secret(doorRequest),
+      door.keyKinds,
+      request.socket.remoteAddress,
+    );
     const key = door.idempotencyKey(doorRequest);
     const bounded = (limit: number) => Math.min(limit, door.maxBodyBytes ?? limit);
     const limits = {
@@ -112,13 +117,7 @@ export class Acceptor {
       { door: door.name, tokenId: principal.tokenId, key, query: String(doorRequest.query), body },
       async (makeReceipt) => {
         const { customer, events } = door.read(doorRequest, body);
-        if (customer !== undefined && customer !== principal.customer) {
-          throw new LogboomError(
-            "NO_PERMISSION",
-            `the token does not allow to write for the customer "${customer.slice(0, 100)}"`,
-            { details: { field: "customer", value: customer.slice(0, 100) } },
-          );
-        }
+        if (customer !== undefined) requireCustomer(principal, customer, "write");
         const encoded = await encodeRequest(events, {
           principal,
           partitions: this.#partitions,

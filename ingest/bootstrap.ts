@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
-import type { TokenKind } from "../schemas/token.ts";
 import type { TokenStore } from "./tokens.ts";
+
+/** The kinds that a new service starts with. */
+type FirstKind = "write" | "read";
 
 /** How a person gets at a bootstrap token without it being printed. */
 export interface BootstrapToken {
@@ -17,7 +19,7 @@ export interface BootstrapToken {
 export async function bootstrapTokens(
   config: Config,
   tokens: TokenStore,
-): Promise<Record<TokenKind, BootstrapToken>> {
+): Promise<Record<FirstKind, BootstrapToken>> {
   const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
   if (write !== undefined && write === read) {
     throw new LogboomError(
@@ -32,7 +34,7 @@ export async function bootstrapTokens(
 }
 
 async function bootstrapToken(
-  kind: TokenKind,
+  kind: FirstKind,
   given: string | undefined,
   config: Config,
   tokens: TokenStore,

@@ -1,22 +1,34 @@
-// The key store: tokens by the hash of their secret, followed from the log's account stream.
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
+// The key store: every vendor's keys, followed from the log's account stream, and the one place that decides
+// who a request is from.
+import { randomUUID } from "node:crypto";
 import { LogboomError } from "../schemas/errors.ts";
+import type { Instruments } from "../schemas/instruments.ts";
 import { tokenRecord, type TokenKind, type TokenRecord } from "../schemas/token.ts";
+import { Guesses } from "./keys/guesses.ts";
+import { LastUses } from "./keys/last-uses.ts";
+import type { MasterKey } from "./keys/master-key.ts";
+import {
+  isOwnerSignature,
+  MAX_SKEW_MS,
+  readDateHeader,
+  readOwnerHeader,
+  type SignedContent,
+} from "./keys/owner-signature.ts";
+import { denied, type Prefixes, type Principal } from "./keys/permission.ts";
+import { KeyRecords, type Key } from "./keys/records.ts";
+import { checkSecret, hashSecret, newSecret } from "./keys/secret.ts";
+import { SeenSignatures } from "./keys/seen-signatures.ts";
 import type { Consumption, Log } from "./log/log.ts";
 
-export type Prefixes = TokenRecord["prefixes"];
+export type { Prefixes, Principal } from "./keys/permission.ts";
 
-/** Who is asking, and what they may do. */
-export interface Principal {
-  readonly tokenId: string;
-  readonly kind: TokenKind;
-  readonly customer: string;
-  /** Labels written or read start with these. */
-  readonly prefixes: Prefixes;
-}
-
-/** What a new token is to be. */
-export interface TokenRequest {
+/** What a new key is to be. */
+export interface TokenRequest extends Partial<
+  Pick<
+    TokenRecord,
+    "environment" | "scopes" | "tier" | "logset" | "log" | "account" | "limits" | "expiresAt"
+  >
+> {
   readonly kind: TokenKind;
   readonly customer: string;
   readonly prefixes: Prefixes;
@@ -25,71 +37,146 @@ export interface TokenRequest {
   readonly id?: string;
 }
 
+/** A request signed with an owner key. */
+export interface SignedRequest extends SignedContent {
+  /** The header `authorization-api-key`. */
+  readonly authorization: string | undefined;
+}
+
+interface TokenStoreOptions {
+  /** Without it, owner keys can be neither made nor checked. */
+  readonly masterKey?: MasterKey;
+  readonly instruments?: Instruments;
+  readonly now?: () => number;
+}
+
+/** Stands in for an unknown key, so that checking a signature costs the same. */
+const NO_KEY = "00000000-0000-0000-0000-000000000000";
+const ANYWHERE = "";
+
 export class TokenStore {
-  readonly #byHash = new Map<string, TokenRecord>();
-  readonly #byId = new Map<string, TokenRecord>();
+  readonly #records = new KeyRecords();
+  readonly #lastUses: LastUses;
+  readonly #guesses: Guesses;
+  readonly #seenSignatures = new SeenSignatures();
   readonly #log: Log;
+  readonly #options: TokenStoreOptions;
+  readonly #now: () => number;
   #following: Consumption | undefined;
 
-  private constructor(log: Log) {
+  private constructor(log: Log, options: TokenStoreOptions) {
     this.#log = log;
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#lastUses = new LastUses(log, { now: this.#now });
+    this.#guesses = new Guesses({ now: this.#now });
   }
 
-  /** Reads all tokens from the log and goes on following it: a revocation elsewhere takes effect here. */
-  static async open(log: Log): Promise<TokenStore> {
-    const store = new TokenStore(log);
-    store.#following = await log.follow("accounts", ({ value }) => {
-      // Records that a later version wrote are not this one's to judge.
-      const record = tokenRecord.safeParse(JSON.parse(value.toString("utf8")));
-      if (record.success) store.#apply(record.data);
-    });
+  /** Reads all keys from the log and goes on following it: a revocation elsewhere takes effect here. */
+  static async open(log: Log, options: TokenStoreOptions = {}): Promise<TokenStore> {
+    const store = new TokenStore(log, options);
+    store.#following = await log.follow("accounts", ({ value }) => store.#take(value));
     return store;
   }
 
   /**
-   * @param kind what the token must be good for
-   * @throws LogboomError BAD_TOKEN, or NO_PERMISSION for a valid token of another kind.
+   * @param kinds what the key must be, one kind of several
+   * @param address the client's; who guesses keys from one is slowed down
+   * @throws LogboomError BAD_TOKEN; NO_PERMISSION for a valid key of another kind; RATE_LIMITED for an
+   *   address that has to wait. `details.reason` is a {@link DenialReason}.
    */
-  authenticate(secret: string | undefined, kind: TokenKind): Principal {
-    if (secret === undefined) {
-      throw new LogboomError("BAD_TOKEN", 'no token given; send "Authorization: Token <token>"');
+  authenticate(
+    secret: string | undefined,
+    kinds: TokenKind | readonly TokenKind[],
+    address = ANYWHERE,
+  ): Principal {
+    if (secret === undefined || secret === "") throw this.#missing();
+    const hash = hashSecret(secret);
+    const name = hash.toString("base64");
+    const keys = this.#decide(address, name, () => {
+      const known = this.#records
+        .findBySecret(hash)
+        .filter(({ record }) => record.revokedAt === undefined);
+      if (known.length === 0)
+        throw denied("BAD_TOKEN", "unknown", "the token is unknown or revoked");
+      const valid = known.filter((key) => !this.#isExpired(key));
+      if (valid.length === 0) throw denied("BAD_TOKEN", "expired", "the token has expired");
+      return valid;
+    });
+    const accepted: readonly string[] = typeof kinds === "string" ? [kinds] : kinds;
+    const key = keys.findLast(({ record }) => accepted.includes(record.kind));
+    if (key === undefined) throw this.#wrongKind(keys.at(-1)?.record.kind, accepted);
+    this.#lastUses.note(key.record.id);
+    return key.principal;
+  }
+
+  /**
+   * Who signed the request with a Logentries owner key; a signature is good once, on this edge, and while
+   * its Date is within 15 minutes of the clock.
+   *
+   * @throws LogboomError BAD_TOKEN with its reason, RATE_LIMITED, or UNAVAILABLE without the master key.
+   */
+  authenticateOwner(request: SignedRequest, address = ANYWHERE): Principal {
+    const header = readOwnerHeader(request.authorization);
+    if (header === undefined) throw this.#missing();
+    const { keyId, signature } = header;
+    const key = this.#decide(address, keyId, () => {
+      const known = this.#records.findById(keyId);
+      const sealed = known?.record.revokedAt === undefined ? known?.record.sealedSecret : undefined;
+      const ownerKey = sealed === undefined ? NO_KEY : this.#unseal(keyId, sealed);
+      const isGood = isOwnerSignature(ownerKey, request, signature);
+      if (known === undefined || sealed === undefined || !isGood) {
+        throw denied("BAD_TOKEN", "bad-signature", "the signature is not that of an owner key");
+      }
+      if (this.#isExpired(known)) throw denied("BAD_TOKEN", "expired", "the owner key has expired");
+      return known;
+    });
+    const now = this.#now();
+    const date = readDateHeader(request.date);
+    if (date === undefined || Math.abs(date - now) > MAX_SKEW_MS) {
+      this.#count("clock-skew");
+      throw denied(
+        "BAD_TOKEN",
+        "clock-skew",
+        `the Date "${request.date.slice(0, 100)}" is not within ${MAX_SKEW_MS / 60_000} minutes of the clock`,
+        { field: "Date", value: request.date.slice(0, 100), limit: MAX_SKEW_MS / 1000 },
+      );
     }
-    const hash = sha256(secret);
-    const record = this.#byHash.get(hash.toString("hex"));
-    // The lookup by hash tells nothing about secrets; the comparison keeps its time constant as well.
-    const isKnown =
-      record !== undefined && timingSafeEqual(Buffer.from(record.secretSha256, "hex"), hash);
-    if (!isKnown || record.revokedAt !== undefined) {
-      throw new LogboomError("BAD_TOKEN", "the token is unknown or revoked");
+    if (!this.#seenSignatures.use(keyId, signature, date + MAX_SKEW_MS, now)) {
+      this.#count("replayed");
+      throw denied(
+        "BAD_TOKEN",
+        "replayed",
+        "this signature was used before; sign every request anew",
+      );
     }
-    if (record.kind !== kind) {
-      throw new LogboomError("NO_PERMISSION", `a ${record.kind} token may not ${kind}`, {
-        details: { tokenKind: record.kind },
-      });
-    }
-    return {
-      tokenId: record.id,
-      kind: record.kind,
-      customer: record.customer,
-      prefixes: record.prefixes,
-    };
+    this.#lastUses.note(keyId);
+    return key.principal;
   }
 
   list(): TokenRecord[] {
-    return [...this.#byId.values()];
+    return this.#records.list();
   }
 
-  /** Creates a token, or replaces the one of the same id. The secret is returned once and never stored. */
+  /** ms since the epoch, to the minute; undefined when it was never used. */
+  lastUse(id: string): number | undefined {
+    return this.#lastUses.lastUse(id);
+  }
+
+  /** Creates a key, or replaces the one of the same id. The secret is returned once and never stored in clear. */
   async create(request: TokenRequest): Promise<{ record: TokenRecord; secret: string }> {
-    const secret = request.secret ?? newSecret(request.kind);
+    const { id = randomUUID(), secret = newSecret(request.kind), ...facts } = request;
+    checkSecret(request.kind, secret);
+    const former = this.#records.findById(id)?.record;
     const record: TokenRecord = {
+      ...facts,
       type: "token",
-      id: request.id ?? randomUUID(),
-      kind: request.kind,
-      customer: request.customer,
-      prefixes: request.prefixes,
-      secretSha256: sha256(secret).toString("hex"),
-      createdAt: new Date().toISOString(),
+      id,
+      revision: (former?.revision ?? 0) + 1,
+      ...(request.kind === "logentries-owner"
+        ? { sealedSecret: this.#seal(id, secret) }
+        : { secretSha256: hashSecret(secret).toString("hex") }),
+      createdAt: new Date(this.#now()).toISOString(),
     };
     await this.#put(tokenRecord.parse(record));
     return { record, secret };
@@ -97,26 +184,39 @@ export class TokenStore {
 
   /** @throws LogboomError NOT_FOUND for an unknown id. Revoking twice is harmless. */
   async revoke(id: string): Promise<TokenRecord> {
-    const record = this.#byId.get(id);
+    const record = this.#records.findById(id)?.record;
     if (record === undefined) throw new LogboomError("NOT_FOUND", `no token has the id "${id}"`);
     if (record.revokedAt !== undefined) return record;
-    const revoked = { ...record, revokedAt: new Date().toISOString() };
+    const revoked = {
+      ...record,
+      revision: (record.revision ?? 0) + 1,
+      revokedAt: new Date(this.#now()).toISOString(),
+    };
     await this.#put(revoked);
     return revoked;
   }
 
   /** Makes sure that a token of this id has this secret; used for tokens from the environment. */
   async ensure(request: TokenRequest & { secret: string; id: string }): Promise<void> {
-    const known = this.#byId.get(request.id);
+    const known = this.#records.findById(request.id)?.record;
     const isSame =
-      known?.secretSha256 === sha256(request.secret).toString("hex") &&
-      this.#byHash.get(known.secretSha256)?.id === request.id &&
+      known?.secretSha256 === hashSecret(request.secret).toString("hex") &&
+      known.kind === request.kind &&
       known.revokedAt === undefined;
     if (!isSame) await this.create(request);
   }
 
   async close(): Promise<void> {
+    await this.#lastUses.close();
     await this.#following?.close();
+  }
+
+  /** Records that a later version wrote, or that cannot be read, are not this one's to judge. */
+  #take(value: Buffer): void {
+    const content = parseJson(value);
+    if (this.#lastUses.apply(content)) return;
+    const record = tokenRecord.safeParse(content);
+    if (record.success) this.#records.apply(record.data);
   }
 
   async #put(record: TokenRecord): Promise<void> {
@@ -128,29 +228,66 @@ export class TokenStore {
         value: Buffer.from(JSON.stringify(record)),
       },
     ]);
-    this.#apply(record);
+    this.#records.apply(record);
   }
 
-  #apply(record: TokenRecord): void {
-    const former = this.#byId.get(record.id);
-    if (former !== undefined && this.#byHash.get(former.secretSha256)?.id === record.id) {
-      this.#byHash.delete(former.secretSha256);
-      // Another token may have the same secret, taken over from elsewhere.
-      const other = this.list().find(
-        ({ id, secretSha256 }) => id !== record.id && secretSha256 === former.secretSha256,
-      );
-      if (other !== undefined) this.#byHash.set(other.secretSha256, other);
+  /** Looks a key up unless the address has to wait, and remembers how it went. */
+  #decide<Result>(address: string, name: string, look: () => Result): Result {
+    try {
+      if (address !== ANYWHERE) this.#guesses.admit(address, name);
+      const result = look();
+      if (address !== ANYWHERE) this.#guesses.succeeded(address, name);
+      return result;
+    } catch (error) {
+      if (!(error instanceof LogboomError)) throw error;
+      this.#count(String(error.details["reason"] ?? "unavailable"));
+      if (error.code === "BAD_TOKEN" && address !== ANYWHERE) this.#guesses.failed(address);
+      throw error;
     }
-    this.#byId.set(record.id, record);
-    this.#byHash.set(record.secretSha256, record);
+  }
+
+  #isExpired({ record: { expiresAt } }: Key): boolean {
+    return expiresAt !== undefined && Date.parse(expiresAt) <= this.#now();
+  }
+
+  #missing(): LogboomError {
+    this.#count("missing");
+    return denied("BAD_TOKEN", "missing", 'no token given; send "Authorization: Token <token>"');
+  }
+
+  #wrongKind(kind: TokenKind | undefined, accepted: readonly string[]): LogboomError {
+    this.#count("wrong-kind");
+    return denied(
+      "NO_PERMISSION",
+      "wrong-kind",
+      `a ${kind} token is not good for this; expected ${accepted.join(" or ")}`,
+      { tokenKind: kind ?? "" },
+    );
+  }
+
+  #count(reason: string): void {
+    this.#options.instruments?.logboom_key_refusals_total.inc({ reason });
+  }
+
+  #seal(id: string, secret: string): string {
+    return this.#masterKey().seal(id, secret);
+  }
+
+  #unseal(id: string, sealed: string): string {
+    return this.#masterKey().unseal(id, sealed);
+  }
+
+  #masterKey(): MasterKey {
+    const { masterKey } = this.#options;
+    if (masterKey !== undefined) return masterKey;
+    throw new LogboomError("UNAVAILABLE", "owner keys cannot be used here: there is no master key");
   }
 }
 
-function sha256(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
-}
-
-/** 256 random bits; the kind stands in front, so that people can tell tokens apart. */
-function newSecret(kind: TokenKind): string {
-  return `lb_${kind}_${randomBytes(32).toString("base64url")}`;
+function parseJson(value: Buffer): unknown {
+  try {
+    return JSON.parse(value.toString("utf8"));
+  } catch {
+    return undefined;
+  }
 }

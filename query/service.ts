@@ -9,6 +9,7 @@ import { Acceptor } from "../ingest/accept.ts";
 import { bootstrapTokens, type BootstrapToken } from "../ingest/bootstrap.ts";
 import { createEdge } from "../ingest/edge.ts";
 import { startHttpServer } from "../ingest/http-server.ts";
+import { MasterKey } from "../ingest/keys/master-key.ts";
 import { EmbeddedLog } from "../ingest/log/embedded.ts";
 import { createOperations } from "../ingest/operations.ts";
 import { TokenStore } from "../ingest/tokens.ts";
@@ -72,7 +73,10 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       maxBytes: config.LOGBOOM_LOG_MAX_BYTES,
     });
     closers.push(() => log.close());
-    const tokenStore = await TokenStore.open(log);
+    const tokenStore = await TokenStore.open(log, {
+      masterKey: new MasterKey(config),
+      instruments,
+    });
     closers.push(() => tokenStore.close());
     const tokens = await bootstrapTokens(config, tokenStore);
 

@@ -31,6 +31,11 @@ export const environment = {
     .describe("customer of the bootstrap tokens"),
   LOGBOOM_WRITE_TOKEN: bootstrapToken.describe("bootstrap write token; generated when absent"),
   LOGBOOM_READ_TOKEN: bootstrapToken.describe("bootstrap read token; generated when absent"),
+  LOGBOOM_MASTER_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, "must be 64 hex digits")
+    .optional()
+    .describe("encrypts owner keys; generated into the data folder when absent"),
   LOGBOOM_RETENTION_DAYS: whole(1, 36500)
     .default(30)
     .describe("days an event is kept, from its time or its arrival, whichever is later"),
@@ -104,7 +109,7 @@ export class ConfigError extends Error {
 /**
  * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones.
  *
- * @throws ConfigError naming every fault; values of tokens are not repeated.
+ * @throws ConfigError naming every fault; values of tokens and keys are not repeated.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(
@@ -117,7 +122,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   throw new ConfigError(
     result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
-      const value = name.endsWith("_TOKEN") ? "" : ` "${env[name] ?? ""}"`;
+      const value = /_(TOKEN|KEY)$/.test(name) ? "" : ` "${env[name] ?? ""}"`;
       return `${name}${value}: ${issue.message}`;
     }),
   );

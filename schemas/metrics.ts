@@ -50,6 +50,23 @@ export const metricDeclarations = {
     labels: { door: doors },
     buckets: latencyBuckets,
   },
+  logboom_key_refusals_total: {
+    type: "counter",
+    help: "Requests refused on account of their key, by reason.",
+    labels: {
+      reason: [
+        "missing",
+        "unknown",
+        "expired",
+        "wrong-kind",
+        "bad-signature",
+        "clock-skew",
+        "replayed",
+        "too-many-failures",
+        "unavailable",
+      ],
+    },
+  },
   logboom_log_size_bytes: { type: "gauge", help: "Bytes of records kept in the embedded log." },
   logboom_log_limit_bytes: { type: "gauge", help: "Bound of the embedded log." },
   logboom_consumer_lag_records: {

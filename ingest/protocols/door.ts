@@ -1,6 +1,7 @@
 // What a protocol has to say to join the one ingest path: pure functions from bytes to events and replies.
 import type { IncomingHttpHeaders } from "node:http";
 import type { LogboomError } from "../../schemas/errors.ts";
+import type { TokenKind } from "../../schemas/token.ts";
 
 /** A request without its body. */
 export interface DoorRequest {
@@ -58,6 +59,8 @@ export interface Door {
   readonly path: string;
   /** A limit of the protocol itself, below the service's own; of the body as sent and as decoded. */
   readonly maxBodyBytes?: number;
+  /** The kinds of keys that it takes. */
+  readonly keyKinds: readonly TokenKind[];
   secret(request: DoorRequest): string | undefined;
   idempotencyKey(request: DoorRequest): IdempotencyKey | undefined;
   /** Throws LogboomError when the body is not this protocol's. */

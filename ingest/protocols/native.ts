@@ -15,6 +15,7 @@ type Labels = Partial<Record<(typeof labelNames)[number], string>>;
 export const nativeDoor: Door = {
   name: "native",
   path: "/api/ingest/v1",
+  keyKinds: ["write"],
   secret: ({ headers }) => /^Token\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1],
   idempotencyKey: ({ headers }) => {
     const value = headers["idempotency-key"];

@@ -11,6 +11,7 @@ const MAX_BODY_BYTES = 6_291_456;
 export const scalyrUploadLogsDoor: Door = {
   name: "scalyr-upload-logs",
   path: "/api/uploadLogs",
+  keyKinds: ["scalyr-write", "write"],
   maxBodyBytes: MAX_BODY_BYTES,
   secret: ({ query, headers }) =>
     query.get("token") ?? /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1],

@@ -3,6 +3,7 @@ import { Router, type Request, type Response } from "express";
 import type { Logger } from "pino";
 import { readBody } from "../../ingest/body.ts";
 import { MemoryBudget, Reservation } from "../../ingest/memory-budget.ts";
+import { requireCustomer } from "../../ingest/keys/permission.ts";
 import type { TokenStore } from "../../ingest/tokens.ts";
 import { LogboomError, toLogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
@@ -61,7 +62,7 @@ async function answer(
       `the method ${request.method} is not served at ${PATH}; use POST`,
     );
   }
-  const principal = tokens.authenticate(readToken(request), "read");
+  const principal = tokens.authenticate(readToken(request), "read", request.socket.remoteAddress);
   const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (type !== FORM_TYPE) {
     throw new LogboomError(
@@ -82,13 +83,7 @@ async function answer(
   const asked = form.get("type") ?? "UNSORTED_RESULTS";
   if (isSearchType(asked)) seen.type = asked;
   const search = readSearchRequest(form);
-  if (search.customer !== principal.customer) {
-    throw new LogboomError(
-      "NO_PERMISSION",
-      `the token does not allow to read the customer "${search.customer.slice(0, 100)}"`,
-      { details: { field: "customer", value: search.customer.slice(0, 100) } },
-    );
-  }
+  requireCustomer(principal, search.customer, "read");
   const scan = await searches.poll(search, principal.prefixes);
   const outcome = scan.isComplete ? "complete" : scan.hasFailed ? "failed" : "partial";
   return { text: scan.render(), outcome };
