@@ -14,28 +14,15 @@ import {
   readOwnerHeader,
   type SignedContent,
 } from "./keys/owner-signature.ts";
-import { denied, type Prefixes, type Principal } from "./keys/permission.ts";
+import { denied, type Principal } from "./keys/permission.ts";
 import { KeyRecords, type Key } from "./keys/records.ts";
+import { checkRecord, completeFacts, type TokenRequest } from "./keys/request.ts";
 import { checkSecret, hashSecret, newSecret } from "./keys/secret.ts";
 import { SeenSignatures } from "./keys/seen-signatures.ts";
 import type { Consumption, Log } from "./log/log.ts";
 
 export type { Prefixes, Principal } from "./keys/permission.ts";
-
-/** What a new key is to be. */
-export interface TokenRequest extends Partial<
-  Pick<
-    TokenRecord,
-    "environment" | "scopes" | "tier" | "logset" | "log" | "account" | "limits" | "expiresAt"
-  >
-> {
-  readonly kind: TokenKind;
-  readonly customer: string;
-  readonly prefixes: Prefixes;
-  /** Given for one that someone has already, and for bootstrap tokens; else generated. */
-  readonly secret?: string;
-  readonly id?: string;
-}
+export type { TokenRequest } from "./keys/request.ts";
 
 /** A request signed with an owner key. */
 export interface SignedRequest extends SignedContent {
@@ -163,10 +150,15 @@ export class TokenStore {
     return this.#lastUses.lastUse(id);
   }
 
-  /** Creates a key, or replaces the one of the same id. The secret is returned once and never stored in clear. */
+  /**
+   * Creates a key, or replaces the one of the same id. The secret is returned once and never stored in clear.
+   *
+   * @throws LogboomError BAD_REQUEST for what no key of its kind can have.
+   */
   async create(request: TokenRequest): Promise<{ record: TokenRecord; secret: string }> {
-    const { id = randomUUID(), secret = newSecret(request.kind), ...facts } = request;
+    const { id = randomUUID(), secret = newSecret(request.kind), ...given } = request;
     checkSecret(request.kind, secret);
+    const facts = completeFacts(given, this.list());
     const former = this.#records.findById(id)?.record;
     const record: TokenRecord = {
       ...facts,
@@ -178,7 +170,8 @@ export class TokenStore {
         : { secretSha256: hashSecret(secret).toString("hex") }),
       createdAt: new Date(this.#now()).toISOString(),
     };
-    await this.#put(tokenRecord.parse(record));
+    checkRecord(record);
+    await this.#put(record);
     return { record, secret };
   }
 
@@ -270,6 +263,10 @@ export class TokenStore {
   }
 
   #seal(id: string, secret: string): string {
+    // Under another master key than the others', it would be good for nothing where those are good.
+    for (const { id, sealedSecret } of this.list()) {
+      if (sealedSecret !== undefined) this.#unseal(id, sealedSecret);
+    }
     return this.#masterKey().seal(id, secret);
   }
 

@@ -69,6 +69,9 @@ const labelName = z
   .regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "must be 1 to 255 characters without control characters")
   .refine((text) => Buffer.byteLength(text) <= 255, "must have at most 255 bytes");
 
+/** What labels may start with; empty allows all. */
+export const labelPrefix = labelName.or(z.literal(""));
+
 /** What a key is, without its secret. */
 export const tokenRecord = z
   .object({
@@ -86,7 +89,7 @@ export const tokenRecord = z
     logset: labelName.optional(),
     log: labelName.optional(),
     /** Logentries' id of the account that the owner key is for. */
-    account: z.uuid().optional(),
+    account: z.guid().optional(),
     /** Requests in a window, in place of what the kind and the tier allow. */
     limits: z.partialRecord(z.enum(endpointFamilies), z.int().positive()).optional(),
     /** Of every secret that is sent as it is. */

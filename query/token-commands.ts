@@ -1,0 +1,206 @@
+// `logboom token create|list|revoke`: keys of every kind, made and taken back by an operator.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../schemas/config.ts";
+import { LogboomError } from "../schemas/errors.ts";
+import {
+  customerId,
+  endpointFamilies,
+  scopes,
+  tiers,
+  tokenKinds,
+  type EndpointFamily,
+  type TokenRecord,
+} from "../schemas/token.ts";
+import { MasterKey } from "../ingest/keys/master-key.ts";
+import type { Log } from "../ingest/log/log.ts";
+import { TokenStore, type TokenRequest } from "../ingest/tokens.ts";
+import { parseCall, UsageError } from "./cli-call.ts";
+
+export const tokenUsage = `  logboom token create --customer C --kind KIND [--secret VALUE|env://VAR|file:///PATH] [--expires TIME] [--json]
+    KIND is one of ${tokenKinds.join(", ")}
+    write, read, loggly-*, logentries-read, logentries-write, scalyr-*: [--prefix0 P] … [--prefix3 P]
+    logentries-log: --logset L --log L
+    logentries-owner: [--account UUID]
+    logtrace: [--environment E] [--scope ${scopes.join(",")}] [--tier ${tiers.join("|")}]
+    logtrace, logentries-read, -write, -owner: [--limit ${endpointFamilies.join("|")}=N] …
+  logboom token list [--json]
+  logboom token revoke ID`;
+
+export async function runTokenCommand(
+  config: Config,
+  log: Log,
+  action: string | undefined,
+  args: readonly string[],
+): Promise<void> {
+  const tokens = await TokenStore.open(log, { masterKey: new MasterKey(config) });
+  try {
+    switch (action) {
+      case "create":
+        return await createToken(tokens, args);
+      case "list":
+        return listTokens(tokens, args);
+      case "revoke":
+        return await revokeToken(tokens, args);
+      default:
+        throw new UsageError(`unknown action "${action ?? ""}" of token`);
+    }
+  } catch (error) {
+    if (error instanceof LogboomError && error.code === "BAD_REQUEST") {
+      throw new UsageError(error.message);
+    }
+    throw error;
+  } finally {
+    await tokens.close();
+  }
+}
+
+async function createToken(tokens: TokenStore, args: readonly string[]): Promise<void> {
+  const { request, isJson } = readRequest(args);
+  const { record, secret } = await tokens.create(request);
+  if (isJson) console.log(JSON.stringify({ ...publicFacts(record), secret }));
+  else console.log(`id      ${record.id}\nsecret  ${secret}\nThe secret is shown this once.`);
+}
+
+function readRequest(args: readonly string[]): { request: TokenRequest; isJson: boolean } {
+  const text = { type: "string" } as const;
+  const { values } = parseCall({
+    args: [...args],
+    options: {
+      customer: text,
+      kind: text,
+      environment: text,
+      scope: text,
+      tier: text,
+      prefix0: text,
+      prefix1: text,
+      prefix2: text,
+      prefix3: text,
+      secret: text,
+      logset: text,
+      log: text,
+      account: text,
+      expires: text,
+      limit: { type: "string", multiple: true },
+      json: { type: "boolean" },
+    },
+  });
+  const { customer, environment, scope, tier, logset, log, account, expires, limit } = values;
+  const { prefix0 = "", prefix1 = "", prefix2 = "", prefix3 = "" } = values;
+  if (!customerId.safeParse(customer).success) {
+    throw new UsageError(
+      `--customer "${customer ?? ""}" must be 1 to 64 letters, digits, . _ or -`,
+    );
+  }
+  const request: TokenRequest = {
+    kind: oneOf("kind", values.kind ?? "", tokenKinds),
+    customer: customer ?? "",
+    prefixes: [prefix0, prefix1, prefix2, prefix3],
+    ...(environment !== undefined && { environment }),
+    ...(scope !== undefined && {
+      scopes: scope.split(",").map((one) => oneOf("scope", one.trim(), scopes)),
+    }),
+    ...(tier !== undefined && { tier: oneOf("tier", tier, tiers) }),
+    ...(logset !== undefined && { logset }),
+    ...(log !== undefined && { log }),
+    ...(account !== undefined && { account }),
+    ...(expires !== undefined && { expiresAt: readTime(expires) }),
+    ...(limit !== undefined && { limits: readLimits(limit) }),
+    ...(values.secret !== undefined && { secret: readSecret(values.secret) }),
+  };
+  return { request, isJson: values.json === true };
+}
+
+function oneOf<Value extends string>(
+  option: string,
+  given: string,
+  values: readonly Value[],
+): Value {
+  const found = values.find((value) => value === given);
+  if (found !== undefined) return found;
+  throw new UsageError(`--${option} "${given}" must be one of ${values.join(", ")}`);
+}
+
+function readTime(text: string): string {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new UsageError(`--expires "${text}" must be a time like 2027-01-31T00:00:00Z`);
+}
+
+function readLimits(given: readonly string[]): Partial<Record<EndpointFamily, number>> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, family = "", count = ""] = /^(\w+)=(\d{1,9})$/.exec(text) ?? [];
+      if (count === "") throw new UsageError(`--limit "${text}" must be like query=2000`);
+      return [oneOf("limit", family, endpointFamilies), Number(count)];
+    }),
+  );
+}
+
+/** As it stands, or from where it shows in no list of processes: env://VAR, file:///path. */
+function readSecret(given: string): string {
+  const variable = /^env:\/\/(.+)$/s.exec(given)?.[1];
+  if (variable !== undefined) {
+    const value = process.env[variable];
+    if (value !== undefined) return value;
+    throw new UsageError(`--secret: the variable ${variable} is not set`);
+  }
+  if (!given.startsWith("file://")) return given;
+  try {
+    return readFileSync(fileURLToPath(given), "utf8").trim();
+  } catch (error) {
+    throw new UsageError(`--secret: ${(error as Error).message}`);
+  }
+}
+
+function listTokens(tokens: TokenStore, args: readonly string[]): void {
+  const { values } = parseCall({ args: [...args], options: { json: { type: "boolean" } } });
+  const listed = tokens.list().map((record) => {
+    const usedAt = tokens.lastUse(record.id);
+    return {
+      ...publicFacts(record),
+      ...(usedAt !== undefined && { lastUsedAt: new Date(usedAt).toISOString() }),
+    };
+  });
+  if (values.json) {
+    console.log(JSON.stringify(listed));
+    return;
+  }
+  for (const {
+    id,
+    kind,
+    customer,
+    prefixes,
+    createdAt,
+    revokedAt,
+    lastUsedAt,
+    ...more
+  } of listed) {
+    const state = revokedAt === undefined ? "active" : `revoked ${revokedAt}`;
+    const used = lastUsedAt === undefined ? "never used" : `used ${lastUsedAt}`;
+    const facts = [JSON.stringify(prefixes)];
+    if (Object.keys(more).length > 0) facts.push(JSON.stringify(more));
+    console.log([id, kind, customer, ...facts, createdAt, state, used].join("  "));
+  }
+}
+
+async function revokeToken(tokens: TokenStore, args: readonly string[]): Promise<void> {
+  const { positionals } = parseCall({ args: [...args], options: {}, allowPositionals: true });
+  const [id] = positionals;
+  if (id === undefined || positionals.length > 1) throw new UsageError("token revoke takes one ID");
+  const { revokedAt } = await tokens.revoke(id);
+  console.log(`${id} revoked ${revokedAt}`);
+}
+
+/** A record without what only the key store needs. */
+function publicFacts(record: TokenRecord) {
+  const {
+    type: _type,
+    revision: _revision,
+    secretSha256: _secretSha256,
+    sealedSecret: _sealedSecret,
+    id,
+    ...facts
+  } = record;
+  return { id, ...facts };
+}
