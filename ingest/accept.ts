@@ -8,7 +8,8 @@ import { readBody } from "./body.ts";
 import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
-import { requireCustomer } from "./keys/permission.ts";
+import { requireCustomer, requireScope } from "./keys/permission.ts";
+import type { Limits } from "./limits/limits.ts";
 import type { Log } from "./log/log.ts";
 import { MemoryBudget, Reservation } from "./memory-budget.ts";
 import { Partitions } from "./partitions.ts";
@@ -23,6 +24,7 @@ interface AcceptorOptions {
   readonly config: Config;
   readonly log: Log;
   readonly tokens: TokenStore;
+  readonly limits: Limits;
   readonly instruments: Instruments;
   readonly logger: Logger;
 }
@@ -103,6 +105,8 @@ export class Acceptor {
       door.keyKinds,
       request.socket.remoteAddress,
     );
+    if (principal.scopes !== undefined) requireScope(principal, "write:logs");
+    this.#options.limits.require(principal, "ingest");
     const key = door.idempotencyKey(doorRequest);
     const bounded = (limit: number) => Math.min(limit, door.maxBodyBytes ?? limit);
     const limits = {

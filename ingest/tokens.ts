@@ -192,11 +192,10 @@ export class TokenStore {
   /** Makes sure that a token of this id has this secret; used for tokens from the environment. */
   async ensure(request: TokenRequest & { secret: string; id: string }): Promise<void> {
     const known = this.#records.findById(request.id)?.record;
-    const isSame =
-      known?.secretSha256 === hashSecret(request.secret).toString("hex") &&
-      known.kind === request.kind &&
-      known.revokedAt === undefined;
-    if (!isSame) await this.create(request);
+    const best = this.#records
+      .findBySecret(hashSecret(request.secret))
+      .findLast(({ record }) => record.kind === request.kind && record.revokedAt === undefined);
+    if (known === undefined || best?.record !== known) await this.create(request);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ import { bootstrapTokens, type BootstrapToken } from "../ingest/bootstrap.ts";
 import { createEdge } from "../ingest/edge.ts";
 import { startHttpServer } from "../ingest/http-server.ts";
 import { MasterKey } from "../ingest/keys/master-key.ts";
+import { Limits } from "../ingest/limits/limits.ts";
+import { Usage } from "../ingest/limits/usage.ts";
 import { EmbeddedLog } from "../ingest/log/embedded.ts";
 import { createOperations } from "../ingest/operations.ts";
 import { TokenStore } from "../ingest/tokens.ts";
@@ -78,6 +80,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       instruments,
     });
     closers.push(() => tokenStore.close());
+    const usage = await Usage.open(log);
+    closers.push(() => usage.close());
+    const limits = new Limits(usage);
     const tokens = await bootstrapTokens(config, tokenStore);
 
     const consumption = await consumeEvents({ config, log, store: writer, instruments, logger });
@@ -94,7 +99,14 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
     const searches = new Searches({ config, store: reader, instruments, logger });
     closers.push(() => searches.close());
-    const acceptor = new Acceptor({ config, log, tokens: tokenStore, instruments, logger });
+    const acceptor = new Acceptor({
+      config,
+      log,
+      tokens: tokenStore,
+      limits,
+      instruments,
+      logger,
+    });
     closers.push(() => acceptor.close());
 
     const refresh = async (): Promise<void> => {

@@ -35,6 +35,7 @@ const requestFailures = [
   "BODY_TIMEOUT",
   "TOO_LARGE",
   "UNSUPPORTED_MEDIA",
+  "RATE_LIMITED",
   "OVERLOADED",
   "INTERNAL",
 ] as const;

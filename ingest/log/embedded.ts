@@ -99,7 +99,8 @@ export class EmbeddedLog implements Log {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#maxBytes = maxBytes;
     this.#now = now;
-    this.#env = open({ path: join(dir, "log.mdb"), noMemInit: true, maxDbs: 8 });
+    // Not noMemInit: unused ends of pages would hold whatever the process had freed, secrets as well.
+    this.#env = open({ path: join(dir, "log.mdb"), maxDbs: 8 });
     this.#values = this.#env.openDB({ name: "values", encoding: "binary" });
     this.#heads = this.#env.openDB({ name: "heads" });
     this.#latest = this.#env.openDB({ name: "latest" });
@@ -272,6 +273,10 @@ export class EmbeddedLog implements Log {
         const offset = this.#storedEnd(stream, 0);
         const former = this.#latest.get([stream, key]);
         if (former !== undefined) this.#remove([stream, 0, former]);
+        if (value.length === 0) {
+          void this.#latest.remove([stream, key]);
+          continue;
+        }
         void this.#values.put([stream, 0, offset], value);
         void this.#heads.put([stream, 0, offset], { at, size: value.length, key });
         void this.#latest.put([stream, key], offset);

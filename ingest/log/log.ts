@@ -2,15 +2,15 @@
 
 /**
  * The streams of the log. `events` has {@link Log.partitionCount} partitions, the others have one.
- * `accounts` and `dead-letters` are compacted: of the records of one key the last is kept.
+ * `accounts`, `usage` and `dead-letters` are compacted: of the records of one key the last is kept.
  */
-export type StreamName = "events" | "accounts" | "dead-letters";
+export type StreamName = "events" | "accounts" | "usage" | "dead-letters";
 
 /** A record to append. */
 export interface NewRecord {
   readonly stream: StreamName;
   readonly partition: number;
-  /** Of a compacted stream: the record replaces the former one of this key; an empty value removes it. */
+  /** Of a compacted stream: the record replaces the former one of this key; an empty value removes it, for those who read later. */
   readonly key?: string;
   readonly value: Buffer;
 }

@@ -2,11 +2,15 @@
 import zlib from "node:zlib";
 import express from "express";
 import pino from "pino";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Acceptor } from "../../ingest/accept.ts";
 import { createEdge } from "../../ingest/edge.ts";
 import { startHttpServer, type HttpServer } from "../../ingest/http-server.ts";
-import { TokenStore } from "../../ingest/tokens.ts";
+import { Limits } from "../../ingest/limits/limits.ts";
+import { Usage } from "../../ingest/limits/usage.ts";
+import type { Door } from "../../ingest/protocols/door.ts";
+import { nativeDoor } from "../../ingest/protocols/native.ts";
+import { TokenStore, type TokenRequest } from "../../ingest/tokens.ts";
 import { readConfig } from "../../schemas/config.ts";
 import { decodeContainer } from "../../schemas/event-codec.ts";
 import { createInstruments, type Instruments } from "../../schemas/instruments.ts";
@@ -20,8 +24,12 @@ const config = readConfig({
   LOGBOOM_MAX_EVENT_BYTES: "1000",
 });
 
+/** A door of keys that have scopes and limits. */
+const scopedDoor: Door = { ...nativeDoor, keyKinds: ["logtrace"] };
+
 let temp: TempLog;
 let tokens: TokenStore;
+let usage: Usage;
 let instruments: Instruments;
 let acceptor: Acceptor;
 let server: HttpServer;
@@ -29,12 +37,15 @@ let secret: string;
 
 beforeEach(async () => {
   temp = await openTempLog({ maxBytes: 500_000 });
-  tokens = await TokenStore.open(temp.log);
   instruments = createInstruments(false);
+  tokens = await TokenStore.open(temp.log, { instruments });
   const logger = pino({ level: "silent" });
-  acceptor = new Acceptor({ config, log: temp.log, tokens, instruments, logger });
+  usage = await Usage.open(temp.log);
+  const limits = new Limits(usage);
+  acceptor = new Acceptor({ config, log: temp.log, tokens, limits, instruments, logger });
   const app = express();
   app.use(createEdge(acceptor));
+  app.all("/scoped", (request, response) => acceptor.accept(scopedDoor, request, response));
   server = await startHttpServer(app, { host: "127.0.0.1", port: 0 });
   ({ secret } = await tokens.create({
     kind: "write",
@@ -46,6 +57,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server.drain(1000);
   await acceptor.close();
+  await usage.close();
   await tokens.close();
   await temp[Symbol.asyncDispose]();
 });
@@ -234,6 +246,61 @@ describe("a refusal", () => {
       body: { status: "error/client/noPermission", message: "the token is unknown or revoked" },
     });
   });
+});
+
+describe("a key with scopes and limits", () => {
+  const key = { kind: "logtrace", customer: "acme", prefixes: ["", "", "", ""] } as const;
+  const sendWith = async (more: Partial<TokenRequest>): Promise<() => Promise<Answer>> => {
+    const made = await tokens.create({ ...key, ...more, prefixes: ["", "", "", ""] });
+    const headers = { authorization: `Token ${made.secret}` };
+    return () => send("a", { path: "/scoped", headers });
+  };
+
+  test("that may not write is refused with its reason", async () => {
+    const ask = await sendWith({ scopes: ["read:logs"] });
+    expect(await ask()).toMatchObject({
+      status: 403,
+      body: { errorCode: "NO_PERMISSION", details: { reason: "wrong-scope" } },
+    });
+    expect(await storedMessages()).toEqual([]);
+  });
+
+  test("is refused beyond its limit, and told when to come again", async () => {
+    const ask = await sendWith({ limits: { ingest: 2 } });
+    expect([(await ask()).status, (await ask()).status]).toEqual([202, 202]);
+    const refused = await ask();
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { errorCode: "RATE_LIMITED", details: { reason: "limit-reached", limit: 2 } },
+    });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await storedMessages()).toEqual(["a", "a"]);
+  });
+});
+
+test("an address that tries keys is slowed down, while a key that was good goes on", async () => {
+  expect((await send("a")).status).toBe(202);
+  const later = await tokens.create({
+    kind: "write",
+    customer: "acme",
+    prefixes: ["", "", "", ""],
+  });
+  const guess = (key: string) => send("a", { headers: { authorization: `Token ${key}` } });
+  const statuses = new Set<number>();
+  for (let n = 0; n < 100; n++) statuses.add((await guess(`guess-number-${n}`)).status);
+  expect([...statuses]).toEqual([401]);
+  const slowed = await guess("one-guess-more");
+  expect(slowed).toMatchObject({
+    status: 429,
+    body: { errorCode: "RATE_LIMITED", details: { reason: "too-many-failures" } },
+  });
+  expect(slowed.headers.get("retry-after")).toBe("1");
+  expect(await counted("logboom_key_refusals_total", 'reason="too-many-failures"')).toBe(1);
+  expect(await counted("logboom_key_refusals_total", 'reason="unknown"')).toBe(100);
+  // What is not tried tells nothing, not even of a good key; but it gets its turn.
+  expect((await guess(later.secret)).status).toBe(429);
+  expect((await send("b")).status).toBe(202);
+  await vi.waitFor(async () => expect((await guess(later.secret)).status).toBe(202), 20_000);
 });
 
 test("a request of another door is taken by the same path", async () => {

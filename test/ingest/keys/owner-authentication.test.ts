@@ -1,0 +1,181 @@
+// Requests signed with an owner key: who is let in, when, and once.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { signOwnerRequest } from "../../../ingest/keys/owner-signature.ts";
+import { SeenSignatures } from "../../../ingest/keys/seen-signatures.ts";
+import { TokenStore, type SignedRequest } from "../../../ingest/tokens.ts";
+import { tokenKinds } from "../../../schemas/token.ts";
+import { openTempLog, type TempLog } from "../log/log-fixture.ts";
+import { makeMasterKey } from "./master-key-fixture.ts";
+
+const secret = "44444444-2222-3333-4444-555555555555";
+const account = "22222222-2222-3333-4444-555555555555";
+const start = Date.parse("Sat, 21 Nov 2026 04:11:45 GMT");
+const minute = 60_000;
+
+let temp: TempLog;
+let tokens: TokenStore;
+let now: number;
+let keyId: string;
+const masterKey = makeMasterKey();
+const open = () => TokenStore.open(temp.log, { masterKey, now: () => now });
+
+beforeEach(async () => {
+  now = start;
+  temp = await openTempLog();
+  tokens = await open();
+  const owner = { kind: "logentries-owner", customer: "acme", account, secret } as const;
+  keyId = (await tokens.create({ ...owner, prefixes: ["", "", "", ""] })).record.id;
+});
+
+afterEach(async () => {
+  await tokens.close();
+  await temp[Symbol.asyncDispose]();
+});
+
+/** A request signed at a time, as it comes over the wire. */
+function signed(at = now, key = secret, id = keyId): SignedRequest {
+  const content = {
+    method: "GET",
+    contentType: "application/json",
+    date: new Date(at).toUTCString(),
+    path: `management/accounts/${account}/users`,
+    body: Buffer.alloc(0),
+  };
+  const authorization = `${id}:${signOwnerRequest(key, content)}`;
+  return { ...content, path: `/${content.path}`, authorization };
+}
+
+const refused = (reason: string) =>
+  expect.objectContaining({
+    code: "BAD_TOKEN",
+    details: expect.objectContaining({ reason }) as unknown,
+  }) as Error;
+
+test("the owner is who signs, also after a restart", async () => {
+  expect(tokens.authenticateOwner(signed())).toEqual({
+    tokenId: keyId,
+    kind: "logentries-owner",
+    customer: "acme",
+    prefixes: ["", "", "", ""],
+    account,
+  });
+  await tokens.close();
+  await temp.reopen();
+  tokens = await open();
+  now += 1000;
+  expect(tokens.authenticateOwner(signed()).tokenId).toBe(keyId);
+});
+
+test("the owner key itself opens nothing", () => {
+  for (const kind of tokenKinds) {
+    expect(() => tokens.authenticate(secret, kind)).toThrow(refused("unknown"));
+  }
+});
+
+describe("a request is refused", () => {
+  test("when its header is missing or of another form", () => {
+    for (const authorization of [undefined, "", secret, `${keyId}:${secret}`]) {
+      expect(() => tokens.authenticateOwner({ ...signed(), authorization })).toThrow(
+        refused("missing"),
+      );
+    }
+  });
+
+  test("when another key signed it, an unknown one, or one of another kind", async () => {
+    const other = await tokens.create({
+      kind: "logentries-write",
+      customer: "acme",
+      prefixes: ["", "", "", ""],
+    });
+    for (const request of [
+      signed(now, "another-key-than-the-owners"),
+      signed(now, secret, "33333333-2222-3333-4444-555555555555"),
+      signed(now, other.secret, other.record.id),
+      { ...signed(), path: `/management/accounts/${account}/owners` },
+    ]) {
+      expect(() => tokens.authenticateOwner(request)).toThrow(refused("bad-signature"));
+    }
+  });
+
+  test("when its key was revoked", async () => {
+    await tokens.revoke(keyId);
+    expect(() => tokens.authenticateOwner(signed())).toThrow(refused("bad-signature"));
+  });
+
+  test("when its date is more than 15 minutes off, either way, or is none", () => {
+    for (const offMs of [-15 * minute, 15 * minute]) {
+      expect(tokens.authenticateOwner(signed(start + offMs)).tokenId).toBe(keyId);
+      now = start - Math.sign(offMs) * 1000;
+      expect(() => tokens.authenticateOwner(signed(start + offMs))).toThrow(refused("clock-skew"));
+      now = start;
+    }
+    const content = { ...signed(), date: "soon", path: "x" };
+    const authorization = `${keyId}:${signOwnerRequest(secret, content)}`;
+    expect(() => tokens.authenticateOwner({ ...content, authorization })).toThrow(
+      refused("clock-skew"),
+    );
+  });
+
+  test("when it is one that came before", () => {
+    const request = signed();
+    tokens.authenticateOwner(request);
+    now += 14 * minute;
+    expect(() => tokens.authenticateOwner(request)).toThrow(refused("replayed"));
+    now += 2 * minute;
+    expect(() => tokens.authenticateOwner(request)).toThrow(refused("clock-skew"));
+    expect(tokens.authenticateOwner(signed()).tokenId).toBe(keyId);
+  });
+
+  test("by a process that does not have the master key: it cannot know", async () => {
+    const stranger = await TokenStore.open(temp.log, {
+      masterKey: makeMasterKey(),
+      now: () => now,
+    });
+    expect(() => stranger.authenticateOwner(signed())).toThrow("its master key is another one");
+    // Nor does it make keys that are good here alone.
+    await expect(
+      stranger.create({ kind: "logentries-owner", customer: "acme", prefixes: ["", "", "", ""] }),
+    ).rejects.toThrow("its master key is another one");
+    await stranger.close();
+    const without = await TokenStore.open(temp.log, { now: () => now });
+    expect(() => without.authenticateOwner(signed())).toThrow("there is no master key");
+    await without.close();
+  });
+});
+
+test("the owner key is in no file of the log, also not its hash", async () => {
+  await tokens.close();
+  await temp.log.close();
+  const bytes = Buffer.concat(
+    readdirSync(temp.dir, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => readFileSync(join(file.parentPath, file.name))),
+  );
+  expect(bytes.includes(account)).toBe(true);
+  expect(bytes.includes("sealedSecret")).toBe(true);
+  expect(bytes.includes(secret)).toBe(false);
+  expect(bytes.includes("secretSha256")).toBe(false);
+  await temp.reopen();
+  tokens = await open();
+});
+
+describe("signatures that were seen", () => {
+  test("are forgotten when their time is over, and no more are kept than the limit", () => {
+    const seen = new SeenSignatures(3);
+    for (const n of [1, 2, 3]) expect(seen.use("k", `s${n}`, 100 * n, 0)).toBe(true);
+    expect(seen.use("k", "s1", 100, 0)).toBe(false);
+    expect(seen.use("k", "s3", 300, 0)).toBe(false);
+    expect(() => seen.use("k", "s4", 400, 50)).toThrow("more than 3");
+    expect(seen.use("k", "s4", 400, 100)).toBe(true);
+    expect(seen.size).toBe(3);
+    expect(seen.use("k", "s2", 200, 100)).toBe(false);
+  });
+
+  test("of two keys are apart", () => {
+    const seen = new SeenSignatures();
+    expect(seen.use("k", "s", 100, 0)).toBe(true);
+    expect(seen.use("other", "s", 100, 0)).toBe(true);
+  });
+});
