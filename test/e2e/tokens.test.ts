@@ -265,3 +265,19 @@ describe("the text of a token", () => {
     expect(await works(readStatus)).toEqual(readers);
   });
 });
+
+test("who tries keys is slowed down at search as at ingest, while a good key is served", async () => {
+  await using fresh = await startService();
+  expect(await readStatus(fresh)).toBe(200);
+  const guess = (key: string): Endpoint => ({ url: fresh.url, readToken: key, writeToken: key });
+  const guesses = Array.from({ length: 101 }, (_, n) => guess(`guess-${n}`));
+  const statuses: number[] = [];
+  for (const one of guesses) statuses.push(await readStatus(one));
+  expect(new Set(statuses.slice(0, 100))).toEqual(new Set([401]));
+  expect(statuses.at(-1)).toBe(429);
+  const refused = await postSearch(guess("one-more-guess"), asked);
+  expect(refused.headers.get("retry-after")).toBe("1");
+  expect(await refused.json()).toMatchObject({ errorCode: "RATE_LIMITED", complete: false });
+  expect(await writeStatus(guess("one-more-guess"), "")).toBe(429);
+  expect(await readStatus(fresh)).toBe(200);
+});
