@@ -1,4 +1,5 @@
 // Slows down who tries secrets: a bounded number of failures by address, refilled slower the longer it goes on.
+import { createHash, randomBytes } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { LogboomError } from "../../schemas/errors.ts";
 
@@ -7,6 +8,9 @@ const FREE_FAILURES = 100;
 /** Afterwards one attempt in this time, doubled with every 100 failures more. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 8_000;
+/** From 200 failures on, each key has its turn in one second of so many, however many others are tried. */
+const TURNS = 64;
+const TURN_MS = 1_000;
 /** Without a failure for so long, an address is as good as new. */
 const FORGET_MS = 10 * 60_000;
 /** About 200 bytes each. */
@@ -21,18 +25,22 @@ interface Failures {
 interface GuessesOptions {
   readonly maxAddresses?: number;
   readonly maxGoodKeys?: number;
+  readonly salt?: Buffer;
   readonly now?: () => number;
 }
 
 /**
  * A key that was good from an address passes there whatever else comes from it, so that one agent with a
- * wrong key does not shut out those behind the same gateway; others of them wait for their turn.
+ * wrong key does not shut out those behind the same gateway. A good key that was not seen there gets in when
+ * the wait is over, or in its turn: who asks once a second is tried within {@link TURNS} seconds even while
+ * somebody else takes every other chance. The turn depends on a secret, so nobody can try keys in its order.
  */
 export class Guesses {
   /** By address, the one that failed longest ago first. */
   readonly #failures = new Map<string, Failures>();
   /** Pairs of address and key's name, the one that came in longest ago first. */
   readonly #good = new Set<string>();
+  readonly #salt: Buffer;
   readonly #maxAddresses: number;
   readonly #maxGoodKeys: number;
   readonly #now: () => number;
@@ -40,8 +48,10 @@ export class Guesses {
   constructor({
     maxAddresses = MAX_ADDRESSES,
     maxGoodKeys = MAX_GOOD_KEYS,
+    salt = randomBytes(16),
     now = Date.now,
   }: GuessesOptions = {}) {
+    this.#salt = salt;
     this.#maxAddresses = maxAddresses;
     this.#maxGoodKeys = maxGoodKeys;
     this.#now = now;
@@ -62,6 +72,7 @@ export class Guesses {
     if (this.#good.has(`${source} ${name}`)) return;
     const leftMs = failures.lastAt + pauseAfter(failures.count) - this.#now();
     if (leftMs <= 0) return;
+    if (failures.count >= 2 * FREE_FAILURES && this.#hasTurn(name)) return;
     throw new LogboomError(
       "RATE_LIMITED",
       `${failures.count} requests of this address had a wrong key; the next key is tried in ${Math.ceil(leftMs / 1000)} s`,
@@ -89,6 +100,11 @@ export class Guesses {
     this.#good.delete(pair);
     this.#good.add(pair);
     if (this.#good.size > this.#maxGoodKeys) forgetFirst(this.#good);
+  }
+
+  #hasTurn(name: string): boolean {
+    const place = createHash("sha256").update(this.#salt).update(name).digest().readUInt32BE();
+    return (place + Math.floor(this.#now() / TURN_MS)) % TURNS === 0;
   }
 }
 

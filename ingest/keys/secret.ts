@@ -1,5 +1,5 @@
 // Secrets of keys: made in the vendor's own form, checked when taken over, and hashed.
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { hash, randomBytes, randomUUID } from "node:crypto";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 
@@ -52,5 +52,5 @@ export function checkSecret(kind: TokenKind, secret: string): void {
  * table, and every request has to hash one.
  */
 export function hashSecret(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
+  return hash("sha256", secret, "buffer");
 }

@@ -5,7 +5,7 @@ import type { LogboomError } from "../../../schemas/errors.ts";
 
 function guesses(limits: { maxAddresses?: number; maxGoodKeys?: number } = {}) {
   let now = 1_000_000;
-  const table = new Guesses({ ...limits, now: () => now });
+  const table = new Guesses({ ...limits, salt: Buffer.alloc(16), now: () => now });
   const refusal = (address: string, key: string): LogboomError | undefined => {
     try {
       table.admit(address, key);
@@ -51,6 +51,29 @@ test("the wait grows with the failures, up to eight seconds", () => {
     return refusal("a", "k")?.retryAfterSeconds;
   });
   expect(waits).toEqual([1, 2, 4, 8, 8]);
+});
+
+test("however fast somebody tries, a key that asks once a second is tried within 64 seconds", () => {
+  const { table, isAdmitted, fail, wait } = guesses();
+  fail("a", 200);
+  let tried = 0;
+  for (const key of ["one", "two", "three"]) {
+    let asked = 0;
+    while (!isAdmitted("a", key)) {
+      asked++;
+      for (let n = 0; n < 100; n++) {
+        if (!isAdmitted("a", `guess ${asked} ${n}`)) continue;
+        tried++;
+        table.failed("a");
+      }
+      // The attacker takes what is left of each second.
+      fail("a");
+      wait(1000);
+    }
+    expect(asked).toBeLessThan(64);
+  }
+  // Of 100 guesses a second, few were looked at.
+  expect(tried).toBeLessThan(64 * 3 * 10);
 });
 
 test("after ten quiet minutes an address is as good as new", () => {
