@@ -34,9 +34,9 @@ describe("an environment without variables", () => {
   });
 
   test("has a secret for nothing", () => {
-    const secrets = names.filter((name) => name.endsWith("_TOKEN"));
-    expect(secrets).toHaveLength(2);
-    expect(secrets.map((name) => readConfig({})[name])).toEqual([undefined, undefined]);
+    const secrets = names.filter((name) => /_(TOKEN|KEY)$/.test(name));
+    expect(secrets).toHaveLength(3);
+    for (const name of secrets) expect(readConfig({})[name]).toBeUndefined();
   });
 });
 
@@ -122,6 +122,15 @@ describe("a bootstrap token", () => {
     const faults = faultsOf({ LOGBOOM_WRITE_TOKEN: secret, LOGBOOM_PORT: "x" });
     expect(faults.join()).not.toContain(secret);
   });
+});
+
+test.each([
+  ["short", "ab".repeat(31)],
+  ["long", "ab".repeat(33)],
+  ["of other letters", "xy".repeat(32)],
+])("a master key that is %s is refused without being repeated", (_, key) => {
+  const faults = faultsOf({ LOGBOOM_MASTER_KEY: key });
+  expect(faults).toEqual(["LOGBOOM_MASTER_KEY: must be 64 hex digits"]);
 });
 
 test("all faults are named at once, a line each", () => {

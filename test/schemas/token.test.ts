@@ -18,6 +18,24 @@ test("a whole record is taken as it is, revoked or not", () => {
   expect(tokenRecord.parse(revoked)).toEqual(revoked);
 });
 
+test("a record of each kind is taken with what the kind has", () => {
+  const { secretSha256: _, ...owner } = { ...record, kind: "logentries-owner" as const };
+  const records: TokenRecord[] = [
+    { ...record, kind: "logentries-log", logset: "web", log: "access", revision: 3 },
+    { ...owner, sealedSecret: "AAAA", account: "22222222-2222-3333-4444-555555555555" },
+    {
+      ...record,
+      kind: "logtrace",
+      environment: "staging",
+      scopes: ["read:logs"],
+      tier: "enterprise",
+      limits: { query: 5 },
+      expiresAt: "2026-06-01T00:00:00.000Z",
+    },
+  ];
+  for (const one of records) expect(tokenRecord.parse(one)).toEqual(one);
+});
+
 describe("a record is refused", () => {
   test.each([
     ["of another type", { type: "limit" }],
@@ -28,6 +46,11 @@ describe("a record is refused", () => {
     ["with three prefixes", { prefixes: ["", "", ""] }],
     ["with the secret in place of its hash", { secretSha256: "lb_write_secret" }],
     ["with a hash in capitals", { secretSha256: "A".repeat(64) }],
+    ["of an owner with a hash in place of an encrypted key", { kind: "logentries-owner" }],
+    ["with an encrypted secret beside its hash", { sealedSecret: "AAAA" }],
+    ["without any secret", { secretSha256: undefined }],
+    ["with an unknown scope", { scopes: ["admin"] }],
+    ["with a limit for no family", { limits: { other: 1 } }],
     ["with a time that is none", { createdAt: "yesterday" }],
   ])("%s", (_, change) => {
     expect(tokenRecord.safeParse({ ...record, ...change }).success).toBe(false);
