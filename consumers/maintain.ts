@@ -18,7 +18,7 @@ export interface MaintenanceOptions {
 }
 
 export interface MaintenanceReport {
-  /** Partitions dropped from events or streams: day since 1970 and bucket. */
+  /** Partitions of which parts were dropped: day since 1970 and bucket. */
   readonly dropped: readonly PartitionKey[];
   /** Partitions of events whose message index was built. */
   readonly indexed: readonly PartitionKey[];
@@ -29,8 +29,11 @@ export interface PartitionKey {
   readonly bucket: number;
 }
 
+/** In the order of dropping: statistics must never promise events that are gone. */
+const tables = ["hours", "streams", "events"] as const;
+
 interface Part {
-  readonly table: "events" | "streams";
+  readonly table: (typeof tables)[number];
   readonly name: string;
   readonly partitionId: string;
   readonly day: number;
@@ -39,7 +42,7 @@ interface Part {
   readonly isIndexed: boolean;
 }
 
-/** The parts of events and streams in one (day, bucket). */
+/** The parts of all tables in one (day, bucket). */
 interface Partition extends PartitionKey {
   readonly id: string;
   readonly parts: readonly Part[];
@@ -111,12 +114,9 @@ async function dropExpired(options: MaintenanceOptions): Promise<PartitionKey[]>
   return dropped;
 }
 
-/**
- * Drops the parts that were seen, by name: events that arrived since are in others, and stay.
- * Statistics first: they must never promise events that are gone.
- */
+/** Drops the parts that were seen, by name: events that arrived since are in others, and stay. */
 async function dropParts(store: StoreClient, { parts }: Partition): Promise<void> {
-  for (const table of ["streams", "events"] as const) {
+  for (const table of tables) {
     for (const part of parts.filter((one) => one.table === table)) {
       await store.command({
         query: `ALTER TABLE ${table} DROP PART {part:String}`,
@@ -208,8 +208,8 @@ async function waitForMutations(
 }
 
 /**
- * The partitions that nothing has written to or merged lately. Both tables are looked at together:
- * an insert that has reached only one of them is recent, and holds its partition back.
+ * The partitions that nothing has written to or merged lately. The tables are looked at together:
+ * an insert that has reached only some of them is recent, and holds its partition back.
  */
 async function readQuietPartitions(options: MaintenanceOptions): Promise<Partition[]> {
   const newestMs = nowMs(options) - (options.quietMs ?? defaultQuietMs);
@@ -229,10 +229,11 @@ async function readParts(store: StoreClient): Promise<Part[]> {
         toFloat64(toUnixTimestamp(modification_time)) * 1000 AS modifiedMs,
         toBool(secondary_indices_uncompressed_bytes >= marks * 1024) AS isIndexed
       FROM system.parts
-      WHERE active AND database = currentDatabase() AND table IN ('events', 'streams')
+      WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
         AND partition_id NOT IN (
           SELECT partition_id FROM system.merges
-          WHERE database = currentDatabase() AND table IN ('events', 'streams'))`,
+          WHERE database = currentDatabase() AND table IN {tables:Array(String)})`,
+    query_params: { tables },
     format: "JSONEachRow",
   });
   return result.json<Part>();

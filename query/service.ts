@@ -21,6 +21,7 @@ import { createStoreClient } from "../consumers/store/client.ts";
 import { startEmbeddedStore } from "../consumers/store/embedded.ts";
 import { migrateStore } from "../consumers/store/migrate.ts";
 import { createSearchRoutes } from "./search/routes.ts";
+import { Freshness } from "./search/freshness.ts";
 import { Searches } from "./search/searches.ts";
 import { answerFailure, answerNotFound } from "./failures.ts";
 
@@ -97,7 +98,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     });
     closers.push(() => maintenance.close());
 
-    const searches = new Searches({ config, store: reader, instruments, logger });
+    const freshness = new Freshness(() => log.lag(storeGroup));
+    const searches = new Searches({ config, store: reader, freshness, instruments, logger });
     closers.push(() => searches.close());
     const acceptor = new Acceptor({
       config,

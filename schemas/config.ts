@@ -85,6 +85,12 @@ export const environment = {
   LOGBOOM_SEARCH_CONCURRENCY: whole(1, 256)
     .default(availableParallelism())
     .describe("statements that searches run in the store at a time"),
+  LOGBOOM_SEARCH_CUSTOMER_SCANS: whole(1, 10_000)
+    .default(50)
+    .describe("searches of one customer that scan or wait for it at a time; more get 429"),
+  LOGBOOM_SEARCH_REUSE_BYTES: whole(0, 2 ** 40)
+    .default(128 * MIB)
+    .describe("memory of the partial results that are kept for later searches"),
   LOGBOOM_DRAIN_TIMEOUT_MS: whole(100, 600_000)
     .default(20_000)
     .describe("longest wait for requests in flight at shutdown"),

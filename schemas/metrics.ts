@@ -128,7 +128,11 @@ export const metricDeclarations = {
   logboom_search_blocks_total: {
     type: "counter",
     help: "Blocks of searches, by outcome.",
-    labels: { outcome: ["scanned", "failed"] },
+    labels: { outcome: ["scanned", "reused", "failed"] },
+  },
+  logboom_search_reuse_bytes: {
+    type: "gauge",
+    help: "Memory of the partial results that are kept for later searches.",
   },
   logboom_search_scanned_bytes_total: {
     type: "counter",

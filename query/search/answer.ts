@@ -1,5 +1,6 @@
 // What a search has found so far, across its slices, in the shape of the search API's reply.
 import { LogboomError } from "../../schemas/errors.ts";
+import type { CellLayout } from "./cells.ts";
 import { cellCount, type Prefixes, type SearchRequest } from "./request.ts";
 import { firstByKey, RunningTally, splitLabels, type Finds, type FoundEvent } from "./tally.ts";
 import { joinLabels } from "./tally.ts";
@@ -62,11 +63,12 @@ export class Answer {
    *
    * @param index of the slice in the plan, newest first
    * @param finds undefined for a slice that failed
+   * @param layout of its counts
    * @throws LogboomError TOO_LARGE when the messages found exceed what one search may hold
    */
-  add(index: number, finds: Finds | undefined): void {
+  add(index: number, finds: Finds | undefined, layout?: Pick<CellLayout, "toRequested">): void {
     if (finds?.kind === "tally") {
-      this.#tally.add(finds.tally);
+      this.#tally.add(finds.tally, layout?.toRequested);
       return;
     }
     const events = finds?.events ?? [];

@@ -1,27 +1,42 @@
-// Plans a search into slices of whole hours, newest first, from the statistics kept at ingest.
+// Plans a search from the statistics kept at ingest: which hours it concerns, and what they hold.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import type { SearchRequest } from "./request.ts";
 import type { Prefixes } from "./request.ts";
 import { scopeCondition } from "./scope.ts";
+import { formSlices, type Slice, type SliceOptions } from "./slices.ts";
 
 /** The store's unit of reading: rows of a granule. What the counters call a block. */
 const ROWS_PER_BLOCK = 2_048;
-/** The first slice is small, so that something can be shown soon; each next is twice as large. */
-const FIRST_SLICE_BYTES = 16 * 1024 * 1024;
-const LARGEST_SLICE_BYTES = 128 * 1024 * 1024;
 
 /** DateTime64(9) ends here. */
 const MAX_INT64 = 2n ** 63n - 1n;
 
-/** Whole hours, newest first; disjoint in time from the other slices of the plan. */
-export interface Slice {
-  /** hours since 1970, both inclusive */
-  readonly firstHour: number;
-  readonly lastHour: number;
+/**
+ * An insert reaches the statistics and the events one after the other. Hours in which something arrived so
+ * lately are compared with the events before they are planned with.
+ */
+const YOUNG_MS = 60_000;
+/** How often they are compared again, as an insert under way ends within moments. */
+const COMPARISONS = 10;
+const COMPARE_AGAIN_MS = 20;
+
+/** What is searched; undefined prefixes: token and query exclude each other. */
+export type PlanRequest = Pick<SearchRequest, "customer" | "begin" | "end">;
+
+/** An hour of what is searched: rows and bytes of the streams whose labels match. */
+export interface Hour {
+  /** hours since 1970 */
+  readonly hour: number;
   readonly rows: number;
   /** of messages */
   readonly bytes: number;
   readonly blocks: number;
+  /** ns since the epoch, of the oldest and of the newest event, both inclusive */
+  readonly oldest: bigint;
+  readonly newest: bigint;
+  /** Changes whenever the hour has changed. */
+  readonly signature: string;
 }
 
 export interface Plan {
@@ -29,15 +44,18 @@ export interface Plan {
   /** of the customer */
   readonly totalBlocks: number;
   readonly relevantBlocks: number;
+  /** of the messages in the relevant blocks */
+  readonly relevantBytes: number;
   /** Changes whenever what the plan covers has changed. */
   readonly signature: string;
 }
 
 interface HourRow {
   readonly hour: number;
-  readonly allRows: string;
-  readonly relevantRows: string;
-  readonly relevantBytes: string;
+  readonly rows: string;
+  readonly bytes: string;
+  readonly oldest: string;
+  readonly newest: string;
   readonly newestIngested: string;
 }
 
@@ -47,49 +65,29 @@ interface HourRow {
  */
 export async function planSearch(
   store: StoreClient,
-  request: SearchRequest,
+  request: PlanRequest,
   prefixes: Prefixes | undefined,
   signal?: AbortSignal,
+  options: SliceOptions = {},
 ): Promise<Plan> {
-  const scope = scopeCondition(request.customer, ["", "", "", ""]);
-  const matching = scopeCondition(request.customer, prefixes ?? ["", "", "", ""]);
-  const result = await store.query({
-    query: `
-      SELECT
-        tb AS hour,
-        sum(rows) AS allRows,
-        sumIf(rows, isRelevant) AS relevantRows,
-        sumIf(bytes, isRelevant) AS relevantBytes,
-        maxIf(newest_ingested, isRelevant) AS newestIngested
-      FROM (
-        SELECT *, ${matching.text}
-          AND max_time >= fromUnixTimestamp64Nano({begin:Int64})
-          AND min_time < fromUnixTimestamp64Nano({end:Int64}) AS isRelevant
-        FROM streams
-        WHERE ${scope.text}
-      )
-      GROUP BY hour
-      ORDER BY hour DESC`,
-    query_params: {
-      ...scope.params,
-      ...matching.params,
-      begin: String(clampToInt64(request.begin)),
-      end: String(clampToInt64(request.end)),
-    },
-    format: "JSONEachRow",
-    ...(signal && { abort_signal: signal }),
-  });
-  const hours = await result.json<HourRow>();
+  const isNarrowed = prefixes?.some((prefix) => prefix !== "") ?? false;
+  const [all, narrowed] = await Promise.all([
+    readHours(store, request.customer, undefined, signal),
+    isNarrowed ? readHours(store, request.customer, prefixes, signal) : undefined,
+  ]);
   const isEmpty = prefixes === undefined || request.begin >= request.end;
-  const relevant = isEmpty ? [] : hours.filter(({ relevantRows }) => relevantRows !== "0");
-  const slices = formSlices(relevant);
+  const candidates = isEmpty
+    ? []
+    : (narrowed ?? all).filter((row) => isOverlapping(row, request.begin, request.end));
+  const unsettled = await findUnsettled(store, request.customer, prefixes, candidates, signal);
+  const hours = candidates.map((row) => toHour(row, unsettled.has(row.hour)));
+  const slices = formSlices(hours, options);
   return {
     slices,
-    totalBlocks: hours.reduce((sum, hour) => sum + blocksOf(Number(hour.allRows)), 0),
-    relevantBlocks: slices.reduce((sum, slice) => sum + slice.blocks, 0),
-    signature: relevant
-      .map(({ hour, relevantRows, newestIngested }) => `${hour}:${relevantRows}:${newestIngested}`)
-      .join(),
+    totalBlocks: all.reduce((sum, { rows }) => sum + blocksOf(Number(rows)), 0),
+    relevantBlocks: hours.reduce((sum, { blocks }) => sum + blocks, 0),
+    relevantBytes: hours.reduce((sum, { bytes }) => sum + bytes, 0),
+    signature: hours.map(({ hour, signature }) => `${hour}:${signature}`).join(),
   };
 }
 
@@ -97,37 +95,82 @@ export function clampToInt64(time: bigint): bigint {
   return time > MAX_INT64 ? MAX_INT64 : time < 0n ? 0n : time;
 }
 
-function formSlices(hours: readonly HourRow[]): Slice[] {
-  const slices: Slice[] = [];
-  let target = FIRST_SLICE_BYTES;
-  let open: Slice | undefined;
-  for (const row of hours) {
-    const rows = Number(row.relevantRows);
-    const hour = {
-      firstHour: row.hour,
-      lastHour: row.hour,
-      rows,
-      bytes: Number(row.relevantBytes),
-      blocks: blocksOf(rows),
-    };
-    if (open !== undefined && open.bytes + hour.bytes > target) {
-      slices.push(open);
-      open = undefined;
-      target = Math.min(target * 2, LARGEST_SLICE_BYTES);
-    }
-    open =
-      open === undefined
-        ? hour
-        : {
-            firstHour: hour.firstHour,
-            lastHour: open.lastHour,
-            rows: open.rows + hour.rows,
-            bytes: open.bytes + hour.bytes,
-            blocks: open.blocks + hour.blocks,
-          };
+/** The hours of a customer, or of its streams of some labels; newest first. */
+async function readHours(
+  store: StoreClient,
+  customer: string,
+  prefixes: Prefixes | undefined,
+  signal: AbortSignal | undefined,
+): Promise<HourRow[]> {
+  const scope = scopeCondition(customer, prefixes ?? ["", "", "", ""]);
+  const result = await store.query({
+    query: `
+      SELECT
+        tb AS hour,
+        sum(rows) AS rows,
+        sum(bytes) AS bytes,
+        toString(toUnixTimestamp64Nano(min(min_time))) AS oldest,
+        toString(toUnixTimestamp64Nano(max(max_time))) AS newest,
+        toString(max(newest_ingested)) AS newestIngested
+      FROM ${prefixes === undefined ? "hours" : "streams"}
+      PREWHERE ${scope.text}
+      GROUP BY hour
+      ORDER BY hour DESC`,
+    query_params: scope.params,
+    format: "JSONEachRow",
+    ...(signal && { abort_signal: signal }),
+  });
+  return result.json<HourRow>();
+}
+
+/** Hours of which an insert under way has reached the statistics and not yet the events. */
+async function findUnsettled(
+  store: StoreClient,
+  customer: string,
+  prefixes: Prefixes | undefined,
+  rows: readonly HourRow[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<number>> {
+  const youngest = BigInt(Date.now() - YOUNG_MS) * 1_000_000n;
+  let missing = rows.filter(({ newestIngested }) => BigInt(newestIngested) > youngest);
+  const scope = scopeCondition(customer, prefixes ?? ["", "", "", ""]);
+  for (let times = 0; missing.length > 0 && times < COMPARISONS; times++) {
+    if (times > 0) await sleep(COMPARE_AGAIN_MS, undefined, { signal });
+    const result = await store.query({
+      query: `
+        SELECT tb AS hour, count() AS rows
+        FROM events
+        PREWHERE ${scope.text} AND tb IN {hours:Array(Int32)}
+        GROUP BY hour`,
+      query_params: { ...scope.params, hours: missing.map(({ hour }) => hour) },
+      format: "JSONEachRow",
+      ...(signal && { abort_signal: signal }),
+    });
+    const counted = await result.json<{ hour: number; rows: string }>();
+    const stored = new Map(counted.map(({ hour, rows: count }) => [hour, Number(count)]));
+    missing = missing.filter(({ hour, rows: count }) => (stored.get(hour) ?? 0) < Number(count));
   }
-  if (open !== undefined) slices.push(open);
-  return slices;
+  return new Set(missing.map(({ hour }) => hour));
+}
+
+function isOverlapping({ oldest, newest }: HourRow, begin: bigint, end: bigint): boolean {
+  return BigInt(newest) >= begin && BigInt(oldest) < end;
+}
+
+let unsettledHours = 0;
+
+function toHour(row: HourRow, isUnsettled: boolean): Hour {
+  // What may not be complete is never the same as anything else.
+  const distinction = isUnsettled ? `:${++unsettledHours}` : "";
+  return {
+    hour: row.hour,
+    rows: Number(row.rows),
+    bytes: Number(row.bytes),
+    blocks: blocksOf(Number(row.rows)),
+    oldest: BigInt(row.oldest),
+    newest: BigInt(row.newest),
+    signature: `${row.rows}:${row.newestIngested}${distinction}`,
+  };
 }
 
 function blocksOf(rows: number): number {

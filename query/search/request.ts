@@ -35,6 +35,7 @@ const MAX_TIME_BINS = 4_096;
 const MAX_SPLITS = 1_024;
 const MAX_CELLS = 4_194_304;
 const MAX_REGEX_CHARACTERS = 100_000;
+const MAX_WAIT_MS = 10_000;
 
 const defaults = {
   beginTime: "1970-01-01 01:00:00",
@@ -91,6 +92,24 @@ export function readSearchRequest(form: URLSearchParams): SearchRequest {
     throw refuse("timeBins, xSplits, ySplits", `${cells} cells`, `at most ${MAX_CELLS} cells`);
   }
   return { ...parameters, fullHash: hashOf(parameters) };
+}
+
+/** What is asked of one poll and does not belong to the search, so does not enter its hash. */
+export interface PollOptions {
+  /** How long to wait for what was acknowledged before the poll. */
+  readonly waitMs: number;
+  /** Whether only the plan is wanted. */
+  readonly isDryRun: boolean;
+}
+
+/** @throws LogboomError BAD_REQUEST naming the parameter, its value and what is allowed. */
+export function readPollOptions(form: URLSearchParams): PollOptions {
+  const wait = form.get("wait") ?? "0";
+  const waitMs = /^\d{1,9}$/.test(wait) ? Number(wait) : Number.NaN;
+  if (!(waitMs <= MAX_WAIT_MS)) throw refuse("wait", wait, `0 to ${MAX_WAIT_MS} ms`);
+  const dryRun = form.get("dryRun") ?? "false";
+  if (dryRun !== "true" && dryRun !== "false") throw refuse("dryRun", dryRun, "true or false");
+  return { waitMs, isDryRun: dryRun === "true" };
 }
 
 /** Cells of the counts of a search: time bins times buckets. */

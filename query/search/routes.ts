@@ -7,7 +7,8 @@ import { requireCustomer } from "../../ingest/keys/permission.ts";
 import type { TokenStore } from "../../ingest/tokens.ts";
 import { LogboomError, toLogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
-import { isSearchType, readSearchRequest } from "./request.ts";
+import type { Plan } from "./plan.ts";
+import { isSearchType, readPollOptions, readSearchRequest, type SearchRequest } from "./request.ts";
 import type { Searches } from "./searches.ts";
 
 const PATH = "/api/search/v1";
@@ -15,6 +16,25 @@ const PATH = "/api/search/v1";
 const MAX_FORM_BYTES = 1024 * 1024;
 const FORM_TIMEOUT_MS = 10_000;
 const FORM_TYPE = "application/x-www-form-urlencoded";
+
+/** The reply of a search that has not begun. */
+const emptyReply = {
+  fullHash: "",
+  events: [],
+  contexts: [],
+  counts: [],
+  totalBlocks: 0,
+  relevantBlocks: 0,
+  scannedBlocks: 0,
+  failedBlocks: 0,
+  scannedBytes: 0,
+  scanProgress: 0,
+  complete: false,
+  stopped: true,
+  searchableUntil: null,
+  error: null,
+  errorCode: null,
+} as const;
 
 interface SearchRoutesOptions {
   readonly searches: Searches;
@@ -84,9 +104,30 @@ async function answer(
   if (isSearchType(asked)) seen.type = asked;
   const search = readSearchRequest(form);
   requireCustomer(principal, search.customer, "read");
-  const scan = await searches.poll(search, principal.prefixes);
+  const { waitMs, isDryRun } = readPollOptions(form);
+  if (isDryRun) {
+    const plan = await searches.plan(search, principal.prefixes);
+    return { text: renderPlan(search, plan), outcome: "complete" };
+  }
+  const scan = await searches.poll(search, principal.prefixes, waitMs);
   const outcome = scan.isComplete ? "complete" : scan.hasFailed ? "failed" : "partial";
   return { text: scan.render(), outcome };
+}
+
+/** What would be read, in the reply's usual shape, all keys present. */
+function renderPlan({ fullHash }: SearchRequest, plan: Plan): string {
+  const { totalBlocks, relevantBlocks, relevantBytes } = plan;
+  return JSON.stringify({
+    ...emptyReply,
+    fullHash,
+    totalBlocks,
+    relevantBlocks,
+    bytesToScan: plan.slices.reduce(
+      (sum, { source, bytes }) => sum + (source === "events" ? bytes : 0),
+      0,
+    ),
+    relevantBytes,
+  });
 }
 
 /** From the header, else from the cookie. */
@@ -104,18 +145,7 @@ function refuse(response: Response, error: LogboomError): void {
     response.set("Retry-After", String(error.retryAfterSeconds));
   if (error.code === "METHOD_NOT_ALLOWED") response.set("Allow", "POST");
   response.status(error.status).json({
-    fullHash: "",
-    events: [],
-    contexts: [],
-    counts: [],
-    totalBlocks: 0,
-    relevantBlocks: 0,
-    scannedBlocks: 0,
-    failedBlocks: 0,
-    scannedBytes: 0,
-    scanProgress: 0,
-    complete: false,
-    stopped: true,
+    ...emptyReply,
     error: error.message,
     errorCode: error.code,
     details: error.details,

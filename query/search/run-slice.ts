@@ -2,15 +2,16 @@
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { CompiledSearch } from "../language/search.ts";
-import { cellOf } from "./cells.ts";
+import type { CellLayout } from "./cells.ts";
 import { cutKey } from "./key31.ts";
-import type { Slice } from "./plan.ts";
+import type { Slice } from "./slices.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import {
   candidatesStatement,
   countsStatement,
   eventsStatement,
   keysStatement,
+  statisticsStatement,
   type Statement,
 } from "./statement.ts";
 import { joinLabels, NewestEvents, RunningTally, type Finds, type FoundEvent } from "./tally.ts";
@@ -24,6 +25,8 @@ export interface SliceJob {
   readonly compiled: CompiledSearch;
   readonly prefixes: Prefixes;
   readonly slice: Slice;
+  /** of counts */
+  readonly layout: CellLayout;
   /** events still wanted */
   readonly limit: number;
   readonly queryId: string;
@@ -41,6 +44,7 @@ type Row = readonly string[];
 /** @throws the store's error, or the signal's reason */
 export function runSlice(job: SliceJob): Promise<SliceOutcome> {
   const { request, compiled } = job;
+  if (job.slice.source === "statistics") return countByStatistics(job);
   const needsCapture =
     request.type === "EXACT_XY_HISTOGRAM_BINNED" ||
     request.type === "BACKWARD_RESULTS_ONE_PER_KEY31";
@@ -52,12 +56,14 @@ export function runSlice(job: SliceJob): Promise<SliceOutcome> {
       return findEvents(
         job,
         eventsStatement(request, compiled, job.prefixes, job.slice, job.limit),
+        job.limit,
       );
     case "BACKWARD_RESULTS_ONE_PER_KEY31":
       // Keys that newer slices have found already may fill the list: only the whole limit is safe.
       return findEvents(
         job,
         keysStatement(request, compiled, job.prefixes, job.slice, request.limit),
+        request.limit,
       );
     case "EXACT_COUNTS_BINNED":
     case "EXACT_XY_HISTOGRAM_BINNED":
@@ -65,13 +71,22 @@ export function runSlice(job: SliceJob): Promise<SliceOutcome> {
   }
 }
 
-async function findEvents(job: SliceJob, statement: Statement): Promise<SliceOutcome> {
+async function findEvents(
+  job: SliceJob,
+  statement: Statement,
+  limit: number,
+): Promise<SliceOutcome> {
   const { rows, readBytes } = await readAll(job, statement);
-  return { finds: { kind: "events", events: (rows as Row[]).map(toEvent) }, readBytes };
+  return { finds: eventFinds((rows as Row[]).map(toEvent), limit), readBytes };
+}
+
+function eventFinds(events: readonly FoundEvent[], limit: number): Finds {
+  return { kind: "events", events, cutAt: events.length < limit ? undefined : limit };
 }
 
 async function count(job: SliceJob): Promise<SliceOutcome> {
-  const statement = countsStatement(job.request, job.compiled, job.prefixes, job.slice);
+  const { request, compiled, prefixes, slice, layout } = job;
+  const statement = countsStatement(request, compiled, prefixes, slice, layout);
   type CountRow = [isCell: number, cell: number, ...labels: [...Prefixes], count: string];
   const { rows, readBytes } = await readAll(job, statement);
   const tally = { cells: new Map<number, number>(), contexts: new Map<string, number>() };
@@ -82,33 +97,44 @@ async function count(job: SliceJob): Promise<SliceOutcome> {
   return { finds: { kind: "tally", tally }, readBytes };
 }
 
+/** Of hours that are in one bin each, so that no event has to be read. */
+async function countByStatistics(job: SliceJob): Promise<SliceOutcome> {
+  const { request, prefixes, slice, layout } = job;
+  const { rows } = await readAll(job, statisticsStatement(request, prefixes, slice));
+  type StatisticsRow = [isCell: number, time: string, ...labels: [...Prefixes], count: string];
+  const tally = new RunningTally();
+  for (const [isCell, time, p0, p1, p2, p3, found] of rows as StatisticsRow[]) {
+    if (isCell === 1) tally.addCell(layout.cellOf(BigInt(time), {}), Number(found));
+    else tally.addContext(joinLabels([p0, p1, p2, p3]), Number(found));
+  }
+  return { finds: { kind: "tally", tally }, readBytes: 0 };
+}
+
 /** For patterns that the store can only narrow down: each candidate is decided by the automaton. */
 async function decideCandidates(job: SliceJob): Promise<SliceOutcome> {
   const { request, compiled } = job;
   const statement = candidatesStatement(request, compiled, job.prefixes, job.slice);
   const isForKeys = request.type === "BACKWARD_RESULTS_ONE_PER_KEY31";
-  const newest = new NewestEvents(isForKeys ? request.limit : job.limit, isForKeys);
+  const limit = isForKeys ? request.limit : job.limit;
+  const newest = new NewestEvents(limit, isForKeys);
   const tally = new RunningTally();
   const isTally =
     request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
   const readBytes = await readEach(job, statement, (row) => {
     const event = toEvent(row);
-    const decided = decide(event, request, compiled);
+    const decided = decide(event, job);
     if (decided === undefined) return;
     if (isTally) tally.countOne(decided.cell, joinLabels(event.labels));
     else newest.add(decided.key === undefined ? event : { ...event, key: decided.key });
   });
-  const finds: Finds = isTally
-    ? { kind: "tally", tally }
-    : { kind: "events", events: newest.newest() };
+  const finds: Finds = isTally ? { kind: "tally", tally } : eventFinds(newest.newest(), limit);
   return { finds, readBytes };
 }
 
 /** Whether an event belongs to the answer, and with which cell and key. */
 function decide(
   { time, message }: FoundEvent,
-  request: SearchRequest,
-  compiled: CompiledSearch,
+  { request, compiled, layout }: SliceJob,
 ): { cell: number; key?: string } | undefined {
   const bytes = Buffer.from(message, "utf8");
   if (request.type === "EXACT_XY_HISTOGRAM_BINNED") {
@@ -117,7 +143,7 @@ function decide(
     const x = request.xSplits.length > 0 ? captured.x : 0;
     const y = request.ySplits.length > 0 ? captured.y : 0;
     if (typeof x !== "number" || typeof y !== "number") return undefined;
-    return { cell: cellOf(request, time, { x, y }) };
+    return { cell: layout.cellOf(time, { x, y }) };
   }
   if (request.type === "BACKWARD_RESULTS_ONE_PER_KEY31") {
     const key = compiled.extract(bytes)?.key;
@@ -126,7 +152,7 @@ function decide(
       : { cell: 0, key: cutKey(Buffer.from(key)) };
   }
   if (!compiled.check(bytes)) return undefined;
-  return { cell: request.type === "EXACT_COUNTS_BINNED" ? cellOf(request, time, {}) : 0 };
+  return { cell: request.type === "EXACT_COUNTS_BINNED" ? layout.cellOf(time, {}) : 0 };
 }
 
 async function readAll(

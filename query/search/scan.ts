@@ -8,10 +8,15 @@ import { LogboomError, toLogboomError, type ErrorCode } from "../../schemas/erro
 import type { Instruments } from "../../schemas/instruments.ts";
 import type { CompiledSearch } from "../language/search.ts";
 import { Answer } from "./answer.ts";
-import { planSearch, type Plan, type Slice } from "./plan.ts";
+import type { Freshness } from "./freshness.ts";
+import { isInOneBin, layoutOf, type CellLayout } from "./cells.ts";
+import { partialKey, type Partials } from "./partials.ts";
+import { planSearch, type Hour, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import { runSlice } from "./run-slice.ts";
+import type { Slice, SliceOptions } from "./slices.ts";
 import type { StatementPool } from "./statement-pool.ts";
+import type { Finds } from "./tally.ts";
 
 /** A store that restarts is back within this many attempts. */
 const ATTEMPTS = 7;
@@ -27,6 +32,8 @@ export interface ScanOptions {
   readonly prefixes: Prefixes | undefined;
   readonly store: StoreClient;
   readonly pool: StatementPool;
+  readonly partials: Partials;
+  readonly freshness: Freshness;
   readonly idleMs: number;
   readonly instruments: Instruments;
   readonly logger: Logger;
@@ -42,6 +49,8 @@ export interface ScanProgress {
   readonly scanProgress: number;
   readonly complete: boolean;
   readonly stopped: boolean;
+  /** ns since the epoch: everything acknowledged before is searched; null before the search is planned */
+  readonly searchableUntil: string | null;
   readonly error: string | null;
   readonly errorCode: ErrorCode | null;
 }
@@ -53,6 +62,8 @@ export class Scan {
   readonly #answer: Answer;
   readonly #startedAt = performance.now();
   #plan: Plan | undefined;
+  #layouts: CellLayout[] = [];
+  #searchableUntil: number | undefined;
   #states: SliceState[] = [];
   #scannedBlocks = 0;
   #failedBlocks = 0;
@@ -85,6 +96,12 @@ export class Scan {
   /** Changes when the statistics of what was scanned have changed; undefined before it is planned. */
   get signature(): string | undefined {
     return this.#plan?.signature;
+  }
+
+  /** Says that nothing has come into the answer until then: ms since the epoch. */
+  confirm(searchableUntil: number): void {
+    this.#searchableUntil = searchableUntil;
+    this.#version++;
   }
 
   get heldBytes(): number {
@@ -139,6 +156,10 @@ export class Scan {
           : Math.floor((FULL_PROGRESS * doneBlocks) / relevantBlocks),
       complete: this.#isComplete,
       stopped: this.#running === undefined,
+      searchableUntil:
+        this.#searchableUntil === undefined
+          ? null
+          : String(BigInt(Math.floor(this.#searchableUntil)) * 1_000_000n),
       error: this.#failure?.message ?? null,
       errorCode: this.#failure?.code ?? null,
     };
@@ -159,10 +180,8 @@ export class Scan {
     const { signal } = stop;
     instruments.logboom_search_scans.inc();
     try {
-      this.#plan ??= await this.#makePlan(signal);
+      const plan = (this.#plan ??= await this.#makePlan(signal));
       this.#version++;
-      if (this.#states.length === 0) this.#states = this.#plan.slices.map(() => "waiting");
-      const plan = this.#plan;
       const workers = Array.from({ length: this.#options.pool.limit }, () =>
         this.#work(plan, stop),
       );
@@ -180,9 +199,18 @@ export class Scan {
   }
 
   async #makePlan(signal: AbortSignal): Promise<Plan> {
-    const { store, request, prefixes } = this.#options;
+    const { store, request, compiled, prefixes, freshness } = this.#options;
     try {
-      return await attempt(signal, () => planSearch(store, request, prefixes, signal));
+      // Asked before the plan is read: what the plan covers is never less than what is said.
+      const searchableUntil = await attempt(signal, () => freshness.searchableUntil());
+      const options = sliceOptions(request, compiled);
+      const plan = await attempt(signal, () =>
+        planSearch(store, request, prefixes, signal, options),
+      );
+      this.#searchableUntil = searchableUntil;
+      this.#states = plan.slices.map(() => "waiting");
+      this.#layouts = plan.slices.map((slice) => layoutOf(request, slice));
+      return plan;
     } catch (error) {
       throw new LogboomError("UNAVAILABLE", "the store does not answer", {
         cause: error,
@@ -210,46 +238,90 @@ export class Scan {
   }
 
   async #scanSlice(index: number, slice: Slice, signal: AbortSignal): Promise<void> {
-    const { request, compiled, prefixes, store, pool, instruments, logger } = this.#options;
-    if (prefixes === undefined) throw new TypeError("a search that may see nothing has no slices");
-    const queryId = () => `${request.fullHash.slice(0, 16)}-${index}-${randomUUID()}`;
+    const { request, prefixes, partials, instruments, logger } = this.#options;
+    const layout = this.#layouts[index];
+    if (prefixes === undefined || layout === undefined) {
+      throw new TypeError("a search that may see nothing has no slices");
+    }
+    const key = partialKey(request, prefixes, slice, layout.name);
+    const isReusable = slice.source === "events";
+    const reused = isReusable ? partials.find(key, this.#limitOf(request)) : undefined;
     try {
-      const { finds, readBytes } = await attempt(signal, () =>
-        pool.run(request.customer, request.fullHash, () => {
-          signal.throwIfAborted();
-          const limit = Math.max(1, this.#answer.wanted);
-          return runSlice({
-            store,
-            request,
-            compiled,
-            prefixes,
-            slice,
-            limit,
-            signal,
-            queryId: queryId(),
-          });
-        }),
-      );
-      if (signal.aborted) return;
+      const finds = reused ?? (await this.#runSlice(index, slice, layout, prefixes, signal));
+      if (finds === undefined) return;
+      if (isReusable && reused === undefined) partials.keep(key, finds);
       this.#states[index] = "scanned";
       this.#scannedBlocks += slice.blocks;
-      const scannedBytes = Math.min(readBytes, slice.bytes);
-      this.#scannedBytes += scannedBytes;
-      instruments.logboom_search_blocks_total.inc({ outcome: "scanned" }, slice.blocks);
-      instruments.logboom_search_scanned_bytes_total.inc(scannedBytes);
-      this.#answer.add(index, finds);
+      const outcome = reused === undefined ? "scanned" : "reused";
+      instruments.logboom_search_blocks_total.inc({ outcome }, slice.blocks);
+      this.#answer.add(index, finds, layout);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof LogboomError) throw error;
       this.#states[index] = "failed";
       this.#failedBlocks += slice.blocks;
       instruments.logboom_search_blocks_total.inc({ outcome: "failed" }, slice.blocks);
-      logger.error({ err: error, slice, fullHash: request.fullHash }, "blocks failed to scan");
+      const { firstHour, lastHour } = slice;
+      const { fullHash } = request;
+      logger.error({ err: error, firstHour, lastHour, fullHash }, "blocks failed to scan");
       this.#answer.add(index, undefined);
     } finally {
       this.#version++;
     }
   }
+
+  /** The finds of a slice; undefined when it was stopped on the way. */
+  async #runSlice(
+    index: number,
+    slice: Slice,
+    layout: CellLayout,
+    prefixes: Prefixes,
+    signal: AbortSignal,
+  ): Promise<Finds | undefined> {
+    const { request, compiled, store, pool, instruments } = this.#options;
+    const { customer, fullHash } = request;
+    const outcome = await attempt(signal, () =>
+      pool.run(customer, fullHash, slice.bytes, () => {
+        signal.throwIfAborted();
+        return runSlice({
+          store,
+          request,
+          compiled,
+          prefixes,
+          slice,
+          layout,
+          limit: this.#limitOf(request),
+          signal,
+          queryId: `${fullHash.slice(0, 16)}-${index}-${randomUUID()}`,
+        });
+      }),
+    );
+    if (signal.aborted) return undefined;
+    const scannedBytes = Math.min(outcome.readBytes, slice.bytes);
+    this.#scannedBytes += scannedBytes;
+    instruments.logboom_search_scanned_bytes_total.inc(scannedBytes);
+    return outcome.finds;
+  }
+
+  /** Events to be asked for; of keys always all, since newer slices may have found the same ones. */
+  #limitOf({ type, limit }: SearchRequest): number {
+    return type === "BACKWARD_RESULTS_ONE_PER_KEY31" ? limit : Math.max(1, this.#answer.wanted);
+  }
+}
+
+/** Counts need every slice; of those of all events most are known without reading any. */
+export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): SliceOptions {
+  const isCount =
+    request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
+  const isOfAll =
+    isCount &&
+    compiled.matchesEverything &&
+    request.xSplits.length === 0 &&
+    request.ySplits.length === 0;
+  return {
+    isEven: isCount,
+    isCounted: (hour: Hour) => isOfAll && isInOneBin(request, hour.oldest, hour.newest),
+  };
 }
 
 /** Repeats a task that fails, unless it is stopped or the failure is our own verdict. */

@@ -5,9 +5,11 @@ import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import { compileSearch } from "../language/search.ts";
-import { planSearch } from "./plan.ts";
+import type { Freshness } from "./freshness.ts";
+import { Partials } from "./partials.ts";
+import { planSearch, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
-import { Scan } from "./scan.ts";
+import { Scan, sliceOptions } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
 import { StatementPool } from "./statement-pool.ts";
 
@@ -22,16 +24,20 @@ const KEEP_STOPPED_MS = 600_000;
 const MAX_SCANS = 1_000;
 const MAX_RUNNING = 200;
 const MAX_HELD_BYTES = 512 * 1024 * 1024;
+/** Of one customer: then the customer's own oldest are forgotten. */
+const MAX_HELD_BYTES_OF_ONE = 128 * 1024 * 1024;
 
 interface SearchesOptions {
   readonly config: Config;
   readonly store: StoreClient;
+  readonly freshness: Freshness;
   readonly instruments: Instruments;
   readonly logger: Logger;
 }
 
 interface Entry {
   readonly scan: Scan;
+  readonly customer: string;
   polledAt: number;
   checkedAt: number;
 }
@@ -39,28 +45,36 @@ interface Entry {
 export class Searches {
   readonly #options: SearchesOptions;
   readonly #pool: StatementPool;
+  readonly #partials: Partials;
   readonly #entries = new Map<string, Entry>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: SearchesOptions) {
     this.#options = options;
     this.#pool = new StatementPool(options.config.LOGBOOM_SEARCH_CONCURRENCY);
+    this.#partials = new Partials(options.config.LOGBOOM_SEARCH_REUSE_BYTES);
     this.#sweep = setInterval(() => this.#forget(), SWEEP_MS).unref();
   }
 
   /**
    * One poll of a search: starts, joins or resumes its scan and waits a moment for the result.
    *
+   * @param waitMs how long to wait for what was acknowledged before the poll to be searchable
    * @throws LogboomError BAD_REGEX, BAD_REQUEST, RATE_LIMITED
    */
-  async poll(request: SearchRequest, tokenPrefixes: Prefixes): Promise<Scan> {
+  async poll(request: SearchRequest, tokenPrefixes: Prefixes, waitMs = 0): Promise<Scan> {
+    if (waitMs > 0) await this.#options.freshness.caughtUp(waitMs);
     const prefixes = effectivePrefixes(request.prefixes, tokenPrefixes);
     // Never shared between scopes: the same query may see more under another token.
     const key = `${request.fullHash}/${prefixes === undefined ? "nothing" : joinPrefixes(prefixes)}`;
     const known = this.#entries.get(key);
+    const isCurrent =
+      known !== undefined && (await this.#isCurrent(known, request, prefixes, waitMs > 0));
+    // While the statistics were asked, another poll may have started it anew.
+    const latest = this.#entries.get(key);
     const entry =
-      known !== undefined && (await this.#isCurrent(known, request, prefixes))
-        ? known
+      latest !== undefined && (isCurrent || latest !== known)
+        ? latest
         : this.#start(key, request, prefixes);
     entry.polledAt = Date.now();
     // Recently polled last: the first entries are the ones to forget.
@@ -71,6 +85,19 @@ export class Searches {
     return entry.scan;
   }
 
+  /**
+   * What a search would read, without reading it.
+   *
+   * @throws LogboomError BAD_REGEX, BAD_REQUEST; the store's error
+   */
+  async plan(request: SearchRequest, tokenPrefixes: Prefixes): Promise<Plan> {
+    const prefixes = effectivePrefixes(request.prefixes, tokenPrefixes);
+    const compiled = compileSearch(request.regex);
+    requireCaptures(request, compiled.captureNames);
+    const { store } = this.#options;
+    return planSearch(store, request, prefixes, undefined, sliceOptions(request, compiled));
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     await Promise.all([...this.#entries.values()].map(({ scan }) => scan.stop()));
@@ -78,17 +105,14 @@ export class Searches {
   }
 
   #start(key: string, request: SearchRequest, prefixes: Prefixes | undefined): Entry {
-    const { config, store, instruments, logger } = this.#options;
+    const { config, store, freshness, instruments, logger } = this.#options;
+    const { customer } = request;
     const compiled = compileSearch(request.regex);
     requireCaptures(request, compiled.captureNames);
-    const running = [...this.#entries.values()].filter(({ scan }) => scan.isRunning).length;
-    if (running >= MAX_RUNNING) {
-      throw new LogboomError(
-        "RATE_LIMITED",
-        `${running} searches are running; the limit is ${MAX_RUNNING}`,
-        { retryAfterSeconds: 2, details: { limit: MAX_RUNNING } },
-      );
-    }
+    const running = [...this.#entries.values()].filter(({ scan }) => scan.isRunning);
+    const own = running.filter((entry) => entry.customer === customer);
+    refuseBeyond(running.length, MAX_RUNNING, "searches");
+    refuseBeyond(own.length, config.LOGBOOM_SEARCH_CUSTOMER_SCANS, "searches of the customer");
     const scan = new Scan({
       request,
       compiled,
@@ -97,9 +121,11 @@ export class Searches {
       instruments,
       logger,
       pool: this.#pool,
+      partials: this.#partials,
+      freshness,
       idleMs: config.LOGBOOM_SEARCH_IDLE_MS,
     });
-    const entry = { scan, polledAt: Date.now(), checkedAt: Date.now() };
+    const entry = { scan, customer, polledAt: Date.now(), checkedAt: Date.now() };
     this.#entries.set(key, entry);
     this.#forget();
     return entry;
@@ -110,30 +136,54 @@ export class Searches {
     entry: Entry,
     request: SearchRequest,
     prefixes: Prefixes | undefined,
+    isCheckedAnyway: boolean,
   ): Promise<boolean> {
     const { scan } = entry;
     if (scan.isRunning) return true;
     if (scan.hasFailed) return false;
-    if (!scan.isComplete || Date.now() - entry.checkedAt < FRESH_MS) return true;
-    const plan = await planSearch(this.#options.store, request, prefixes);
+    const isRecent = Date.now() - entry.checkedAt < FRESH_MS && !isCheckedAnyway;
+    if (!scan.isComplete || isRecent) return true;
+    const { store, freshness } = this.#options;
+    const searchableUntil = await freshness.searchableUntil();
+    const plan = await planSearch(store, request, prefixes);
     entry.checkedAt = Date.now();
-    return plan.signature === scan.signature;
+    if (plan.signature !== scan.signature) return false;
+    scan.confirm(searchableUntil);
+    return true;
   }
 
   /** Forgets what is old, and the least recently polled of what is too much. */
   #forget(): void {
     const now = Date.now();
-    let heldBytes = 0;
-    for (const { scan } of this.#entries.values()) heldBytes += scan.heldBytes;
-    for (const [key, { scan, polledAt }] of this.#entries) {
+    const heldBytes = new Map<string, number>();
+    let allBytes = 0;
+    for (const { scan, customer } of this.#entries.values()) {
+      allBytes += scan.heldBytes;
+      heldBytes.set(customer, (heldBytes.get(customer) ?? 0) + scan.heldBytes);
+    }
+    for (const [key, { scan, customer, polledAt }] of this.#entries) {
       if (scan.isRunning) continue;
       const keepMs = scan.isComplete ? KEEP_COMPLETE_MS : KEEP_STOPPED_MS;
-      const isTooMuch = this.#entries.size > MAX_SCANS || heldBytes > MAX_HELD_BYTES;
+      const ownBytes = heldBytes.get(customer) ?? 0;
+      const isTooMuch =
+        this.#entries.size > MAX_SCANS ||
+        allBytes > MAX_HELD_BYTES ||
+        ownBytes > MAX_HELD_BYTES_OF_ONE;
       if (now - polledAt <= keepMs && !isTooMuch) continue;
       this.#entries.delete(key);
-      heldBytes -= scan.heldBytes;
+      allBytes -= scan.heldBytes;
+      heldBytes.set(customer, ownBytes - scan.heldBytes);
     }
+    this.#options.instruments.logboom_search_reuse_bytes.set(this.#partials.heldBytes);
   }
+}
+
+function refuseBeyond(count: number, limit: number, what: string): void {
+  if (count < limit) return;
+  throw new LogboomError("RATE_LIMITED", `${count} ${what} are running; the limit is ${limit}`, {
+    retryAfterSeconds: 2,
+    details: { limit },
+  });
 }
 
 function requireCaptures(request: SearchRequest, captures: readonly string[]): void {

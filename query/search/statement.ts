@@ -1,10 +1,11 @@
 // The SQL of one slice. Everything that comes from a request is a bound parameter or a validated number.
 import type { CompiledSearch } from "../language/search.ts";
-import { cellSql } from "./cells.ts";
+import type { CellLayout } from "./cells.ts";
 import { cutKeySql } from "./key31.ts";
-import { clampToInt64, type Slice } from "./plan.ts";
+import { clampToInt64 } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import { scopeCondition } from "./scope.ts";
+import type { Slice } from "./slices.ts";
 
 export interface Statement {
   readonly query: string;
@@ -80,6 +81,7 @@ export function countsStatement(
   { where, captures }: CompiledSearch,
   prefixes: Prefixes,
   slice: Slice,
+  layout: CellLayout,
 ): Statement {
   const source = sourceOf(request, where, prefixes, slice);
   const isHistogram = request.type === "EXACT_XY_HISTOGRAM_BINNED";
@@ -100,13 +102,34 @@ export function countsStatement(
     query: `
       SELECT grouping(prefix0) AS isCell, cell, prefix0, prefix1, prefix2, prefix3, count()
       FROM (
-        SELECT toUInt32(${cellSql(request, "assumeNotNull(x)", "assumeNotNull(y)")}) AS cell,
+        SELECT toUInt32(${layout.sql("assumeNotNull(x)", "assumeNotNull(y)")}) AS cell,
           prefix0, prefix1, prefix2, prefix3
         FROM (${events})
         ${tookPart.length === 0 ? "" : `WHERE ${tookPart.join(" AND ")}`}
       )
       GROUP BY GROUPING SETS ((cell), (prefix0, prefix1, prefix2, prefix3))`,
     params: { ...source.params, ...x?.params, ...y?.params },
+  };
+}
+
+/**
+ * Rows `[1, time, "", "", "", "", count]` of each hour, time that of its oldest event in ns, and
+ * `[0, time, prefix0..3, count]` of each context: of all events of a slice, from the statistics.
+ */
+export function statisticsStatement(
+  request: SearchRequest,
+  prefixes: Prefixes,
+  slice: Slice,
+): Statement {
+  const scope = scopeCondition(request.customer, prefixes);
+  return {
+    query: `
+      SELECT grouping(prefix0) AS isCell, toString(toUnixTimestamp64Nano(min(min_time))),
+        prefix0, prefix1, prefix2, prefix3, sum(rows)
+      FROM streams
+      PREWHERE ${scope.text} AND tb BETWEEN {firstHour:Int32} AND {lastHour:Int32}
+      GROUP BY GROUPING SETS ((tb), (prefix0, prefix1, prefix2, prefix3))`,
+    params: { ...scope.params, firstHour: slice.firstHour, lastHour: slice.lastHour },
   };
 }
 

@@ -19,7 +19,13 @@ export interface Tally {
 
 /** The finds of one slice. */
 export type Finds =
-  | { readonly kind: "events"; readonly events: readonly FoundEvent[] }
+  | {
+      readonly kind: "events";
+      readonly events: readonly FoundEvent[];
+      /** How many were asked for, when the slice may hold more. */
+      readonly cutAt: number | undefined;
+    }
+  /** The cells are those of the slice's layout. */
   | { readonly kind: "tally"; readonly tally: Tally };
 
 export function joinLabels(labels: Prefixes): string {
@@ -83,20 +89,21 @@ export class RunningTally implements Tally {
   readonly contexts = new Map<string, number>();
 
   countOne(cell: number, context: string): void {
-    this.#addCell(cell, 1);
-    this.#addContext(context, 1);
+    this.addCell(cell, 1);
+    this.addContext(context, 1);
   }
 
-  add(tally: Tally): void {
-    for (const [cell, count] of tally.cells) this.#addCell(cell, count);
-    for (const [context, count] of tally.contexts) this.#addContext(context, count);
+  /** @param toCell from a cell of the tally to one of ours */
+  add(tally: Tally, toCell: (cell: number) => number = (cell) => cell): void {
+    for (const [cell, count] of tally.cells) this.addCell(toCell(cell), count);
+    for (const [context, count] of tally.contexts) this.addContext(context, count);
   }
 
-  #addCell(cell: number, count: number): void {
+  addCell(cell: number, count: number): void {
     this.cells.set(cell, (this.cells.get(cell) ?? 0) + count);
   }
 
-  #addContext(context: string, count: number): void {
+  addContext(context: string, count: number): void {
     this.contexts.set(context, (this.contexts.get(context) ?? 0) + count);
   }
 }

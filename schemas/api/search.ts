@@ -25,6 +25,13 @@ export const searchForm = z.object({
   regex: z.string().max(100_000).describe("matches the whole event"),
   xSplits: z.string().default("").describe("ascending numbers separated by commas"),
   ySplits: z.string().default("").describe("ascending numbers separated by commas"),
+  wait: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe("ms to wait for what was acknowledged before the request to be searchable"),
+  dryRun: z.boolean().default(false).describe("answers what would be read, and reads nothing"),
 });
 
 export const searchReply = z.object({
@@ -56,6 +63,16 @@ export const searchReply = z.object({
   scanProgress: z.number().int().describe("0 to 4294967296"),
   complete: z.boolean().describe("the result is fully computed"),
   stopped: z.boolean().describe("scanning has ceased"),
+  searchableUntil: z
+    .string()
+    .nullable()
+    .describe("ns since the epoch: everything acknowledged before is searched"),
   error: z.string().nullable(),
   errorCode: z.string().nullable(),
+  bytesToScan: z.number().int().optional().describe("only of a dry run: message bytes to read"),
+  relevantBytes: z
+    .number()
+    .int()
+    .optional()
+    .describe("only of a dry run: message bytes in the relevant blocks"),
 });

@@ -1,4 +1,4 @@
--- What each stream holds in each hour: plans searches, answers counts, lists streams, feeds usage.
+-- What each stream holds in each hour: plans searches for labels, answers counts, lists streams, feeds usage.
 CREATE TABLE IF NOT EXISTS streams
 (
   customer        LowCardinality(String) CODEC(ZSTD(1)),
@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS streams
 ENGINE = AggregatingMergeTree
 -- the partitions of events, so that both are dropped together
 PARTITION BY (intDiv(tb, 24), toUInt8(CRC32(concat(customer, '\0', prefix0)) % 4))
-ORDER BY (customer, tb, prefix0, prefix1, prefix2, prefix3)
+-- labels first: hours without them are summed up in the table hours
+ORDER BY (customer, prefix0, prefix1, prefix2, prefix3, tb)
 SETTINGS
   index_granularity = 2048,
   non_replicated_deduplication_window = 10000,

@@ -1,4 +1,5 @@
-// Measures each search three ways: its first run, fresh scans of what is warm, and the answer from memory.
+// Measures each search three ways: its first run and fresh scans of what is warm, with reuse turned off; and, with
+// reuse as users have it, the second run of another range.
 import type { Options } from "./options.ts";
 import { startSecondsOf, type Part } from "./prepare.ts";
 import { listQueries, type KnownStream } from "./queries.ts";
@@ -39,14 +40,15 @@ export async function measureSearches(
 ): Promise<void> {
   let variant = 0;
   const rows: (string | number)[][] = [];
-  for (const query of listQueries(options.events, pickStream(options, parts))) {
+  const queries = listQueries(options.events, pickStream(options, parts));
+  await service.stop();
+  await service.start({ LOGBOOM_SEARCH_REUSE_BYTES: "0" });
+  for (const query of queries) {
     const fresh = (): Promise<Measured> =>
       measureSearch(service, { ...query.parameters, ...rangeOf(options, variant++) });
     const cold = await fresh();
     const warm: Measured[] = [];
     for (let run = 0; run < options.warmRuns; run++) warm.push(await fresh());
-    variant--;
-    const repeat = await fresh();
     const verdict =
       query.hits === undefined
         ? ""
@@ -72,10 +74,19 @@ export async function measureSearches(
           0.5,
         ),
       ),
-      ...[repeat.wallMs, repeat.cpuMs].map(Math.round),
       query.peer.wallMs,
       query.peer.cpuMs ?? "",
     ]);
+  }
+  await service.stop();
+  await service.start();
+  for (const [index, query] of queries.entries()) {
+    for (const repeated of [false, true]) {
+      const range = rangeOf(options, repeated ? index : 1000 + index);
+      const measured = await measureSearch(service, { ...query.parameters, ...range });
+      if (repeated)
+        rows[index]?.splice(-2, 0, Math.round(measured.wallMs), Math.round(measured.cpuMs));
+    }
   }
   report.table(
     `Search of ${options.events.toLocaleString("en")} events: milliseconds; a warm figure is of ${options.warmRuns} fresh scans, wall and first partial result the median, CPU the mean`,

@@ -110,6 +110,12 @@ async function stored(): Promise<string[]> {
     );
   const fromEvents = await byStream("events", "count()", "sum(length(message))");
   expect(await byStream("streams", "sum(rows)", "sum(bytes)")).toEqual(fromEvents);
+  const byHour = (table: string, count: string) =>
+    select(
+      opened.writer,
+      `SELECT tb, toString(${count}) AS count FROM ${table} WHERE ${where} GROUP BY tb ORDER BY tb`,
+    );
+  expect(await byHour("hours", "sum(rows)")).toEqual(await byHour("events", "count()"));
   return rows.map(({ message }) => message);
 }
 

@@ -120,7 +120,9 @@ test(
       const parameters = toParameters(query);
       const first = await search(service, parameters);
       const second = await search(service, parameters);
-      expect({ ...second, stopped: true }).toEqual({ ...first, stopped: true });
+      const { searchableUntil } = first;
+      expect({ ...second, stopped: true, searchableUntil }).toEqual({ ...first, stopped: true });
+      expect(Number(second.searchableUntil)).toBeGreaterThanOrEqual(Number(searchableUntil));
     }
   },
 );

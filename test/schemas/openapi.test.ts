@@ -174,7 +174,8 @@ describe("the search form", () => {
     );
     // The hash is over all parameters with their defaults applied.
     expect(readSearchRequest(withDefaults).fullHash).toBe(readSearchRequest(form).fullHash);
-    expect(Object.keys(shape).length).toBe(13);
+    // Two more belong to a poll and not to the search.
+    expect(Object.keys(shape).length).toBe(13 + 2);
     expect(shape.type.unwrap().options).toEqual([...searchTypes]);
   });
 });

@@ -26,6 +26,8 @@ export interface SearchParameters {
   readonly timeBins?: number;
   readonly xSplits?: string;
   readonly ySplits?: string;
+  /** ms */
+  readonly wait?: number;
 }
 
 const searchTimeoutMs = 120_000;

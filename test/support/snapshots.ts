@@ -30,6 +30,7 @@ export interface SearchReply {
   readonly scanProgress: number;
   readonly complete: boolean;
   readonly stopped: boolean;
+  readonly searchableUntil: string | null;
   readonly error: string | null;
   readonly errorCode: string | null;
 }
@@ -49,6 +50,7 @@ export const replyKeys = [
   "scanProgress",
   "scannedBlocks",
   "scannedBytes",
+  "searchableUntil",
   "stopped",
   "totalBlocks",
 ];

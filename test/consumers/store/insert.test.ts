@@ -42,6 +42,8 @@ interface Totals {
   readonly bytes: string;
   readonly streamRows: string;
   readonly streamBytes: string;
+  readonly hourRows: string;
+  readonly hourBytes: string;
 }
 
 async function totals(): Promise<Totals> {
@@ -51,7 +53,9 @@ async function totals(): Promise<Totals> {
       (SELECT toString(count()) FROM events) AS events,
       (SELECT toString(sum(length(message))) FROM events) AS bytes,
       (SELECT toString(sum(rows)) FROM streams) AS streamRows,
-      (SELECT toString(sum(bytes)) FROM streams) AS streamBytes`,
+      (SELECT toString(sum(bytes)) FROM streams) AS streamBytes,
+      (SELECT toString(sum(rows)) FROM hours) AS hourRows,
+      (SELECT toString(sum(bytes)) FROM hours) AS hourBytes`,
   );
   if (!row) throw new Error("no totals");
   return row;
@@ -101,6 +105,8 @@ test("a body of 300,000 events and 64 MiB is one part, and its replay in other c
   expect(before.events).toBe("300000");
   expect(before.streamRows).toBe("300000");
   expect(before.streamBytes).toBe(before.bytes);
+  expect(before.hourRows).toBe("300000");
+  expect(before.hourBytes).toBe(before.bytes);
 
   await insertEvents(opened.writer, body, "t/0/0-299999", 65_521);
   await insertEvents(opened.writer, body, "t/0/0-299999", body.length);
@@ -119,13 +125,14 @@ test("a body that spans days and buckets is replayed without effect", async () =
   await insertEvents(opened.writer, body, "t/1/0-1999", 1000);
   expect(await totals()).toEqual(before);
   expect(before.streamRows).toBe("2000");
+  expect(before.hourRows).toBe("2000");
 });
 
 test("equal events under different tokens are all kept", async () => {
   const body = encodeEvents(eventsOf(100));
   await insertEvents(opened.writer, body, "t/0/0-99");
   await insertEvents(opened.writer, body, "t/0/100-199");
-  expect(await totals()).toMatchObject({ events: "200", streamRows: "200" });
+  expect(await totals()).toMatchObject({ events: "200", streamRows: "200", hourRows: "200" });
 });
 
 test("a replay fills in the statistics when only they were missing", async () => {
@@ -138,9 +145,9 @@ test("a replay fills in the statistics when only they were missing", async () =>
   await opened.writer.command({ query: "ALTER TABLE streams DROP CONSTRAINT refuse" });
 
   await insertEvents(opened.writer, body, "t/2/0-499");
-  expect(await totals()).toMatchObject({ events: "500", streamRows: "500" });
+  expect(await totals()).toMatchObject({ events: "500", streamRows: "500", hourRows: "500" });
   await insertEvents(opened.writer, body, "t/2/0-499", 100);
-  expect(await totals()).toMatchObject({ events: "500", streamRows: "500" });
+  expect(await totals()).toMatchObject({ events: "500", streamRows: "500", hourRows: "500" });
 });
 
 test("inserts cut off by kill -9 are complete and single after their replay", async () => {
@@ -170,7 +177,7 @@ test("inserts cut off by kill -9 are complete and single after their replay", as
   expect(failures).toBeGreaterThan(0);
   await waitUntil("store up", () => opened.store.state === "up");
   for (const batch of batches) await insertEvents(opened.writer, batch.body, batch.token);
-  expect(await totals()).toMatchObject({ events: "24000", streamRows: "24000" });
+  expect(await totals()).toMatchObject({ events: "24000", streamRows: "24000", hourRows: "24000" });
 });
 
 function killChild(): void {

@@ -45,10 +45,14 @@ test("five processes that start at once leave each migration applied once", asyn
     "001-events.sql",
     "002-streams.sql",
     "003-streams-view.sql",
+    "004-hours.sql",
+    "005-hours-view.sql",
   ]);
   const tables = await select<{ name: string }>(client, "SHOW TABLES");
   expect(tables.map(({ name }) => name)).toEqual([
     "events",
+    "hours",
+    "hours_view",
     "migrations",
     "streams",
     "streams_view",

@@ -24,7 +24,11 @@ function found(time: number, given: Partial<FoundEvent> = {}): FoundEvent {
   };
 }
 
-const eventsOf = (...events: readonly FoundEvent[]): Finds => ({ kind: "events", events });
+const eventsOf = (...events: readonly FoundEvent[]): Finds => ({
+  kind: "events",
+  events,
+  cutAt: undefined,
+});
 
 const messages = (answer: Answer) => answer.render().events.map(({ message }) => message);
 

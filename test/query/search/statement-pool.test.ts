@@ -1,15 +1,15 @@
-// Statements take turns by customer and by search.
+// Statements take turns by what customers have read, and by search.
 import { expect, test } from "vitest";
 import { StatementPool } from "../../../query/search/statement-pool.ts";
 
-/** A pool of one, and tasks that note when they run. */
+/** A pool, and tasks that note when they run. */
 function recordingPool(limit = 1) {
   const pool = new StatementPool(limit);
   const order: string[] = [];
   let running = 0;
   let most = 0;
-  const run = (customer: string, search: string, name: string) =>
-    pool.run(customer, search, async () => {
+  const run = (customer: string, search: string, name: string, bytes = 1) =>
+    pool.run(customer, search, bytes, async () => {
       most = Math.max(most, ++running);
       order.push(name);
       await new Promise((resolve) => setImmediate(resolve));
@@ -27,6 +27,35 @@ test("a customer with many statements does not keep another waiting", async () =
   expect(order).toHaveLength(21);
 });
 
+test("shares are of bytes: who reads little at a time has more turns", async () => {
+  const { run, order } = recordingPool();
+  await Promise.all([
+    run("other", "s", "first"),
+    ...Array.from({ length: 5 }, (_, index) => run("large", "s", `large ${index}`, 1000)),
+    ...Array.from({ length: 20 }, (_, index) => run("small", "t", `small ${index}`, 100)),
+  ]);
+  const large = order
+    .map((name, at) => (name.startsWith("large") ? at : -1))
+    .filter((at) => at >= 0);
+  const between = large.slice(1, 3).map((at, index) => at - (large[index] ?? 0));
+  expect(between[0]).toBeGreaterThanOrEqual(9);
+  expect(between[0]).toBeLessThanOrEqual(12);
+});
+
+test("who comes anew has no claim on what others read before", async () => {
+  const { run, order } = recordingPool();
+  const old = Array.from({ length: 30 }, (_, index) => run("old", "s", `old ${index}`, 10));
+  await Promise.all(old.slice(0, 15));
+  const begin = order.length;
+  await Promise.all([
+    ...old,
+    ...Array.from({ length: 10 }, (_, index) => run("new", "t", `new ${index}`, 10)),
+  ]);
+  // They take turns from then on: the new one does not run ten times in a row.
+  const firstTen = order.slice(begin + 1, begin + 11).filter((name) => name.startsWith("new"));
+  expect(firstTen.length).toBeLessThanOrEqual(7);
+});
+
 test("searches of one customer take turns, too", async () => {
   const { run, order } = recordingPool();
   await Promise.all([
@@ -39,8 +68,8 @@ test("searches of one customer take turns, too", async () => {
 test("no more run at a time than the limit, and a failure passes the turn on", async () => {
   const { run, order, mostAtATime } = recordingPool(2);
   const pool = new StatementPool(1);
-  const failing = pool.run("a", "s", () => Promise.reject(new Error("no")));
-  const after = pool.run("a", "s", () => Promise.resolve("ran"));
+  const failing = pool.run("a", "s", 1, () => Promise.reject(new Error("no")));
+  const after = pool.run("a", "s", 1, () => Promise.resolve("ran"));
   await expect(failing).rejects.toThrow("no");
   expect(await after).toBe("ran");
   await Promise.all(Array.from({ length: 9 }, (_, index) => run("a", "s", String(index))));

@@ -1,0 +1,119 @@
+// Cuts the hours of a plan into slices, each of one statement: aligned, so that another search's are the same.
+import type { Hour } from "./plan.ts";
+
+/** The first slice is small, so that something can be shown soon; each next may be twice as large. */
+const FIRST_SLICE_BYTES = 16 * 1024 * 1024;
+const LARGEST_SLICE_BYTES = 128 * 1024 * 1024;
+/** Of searches that need all slices: about 50 ms of reading and more, beside which a statement is cheap. */
+const EVEN_SLICE_BYTES = 64 * 1024 * 1024;
+/** A year: no slice of sparse hours is longer. */
+const LARGEST_SPAN_HOURS = 8_192;
+
+export interface SliceOptions {
+  /** Slices of much the same size, for searches that end only with the last. */
+  readonly isEven?: boolean;
+  /** Hours that the statistics answer without any event being read. */
+  readonly isCounted?: (hour: Hour) => boolean;
+}
+
+/** Whole hours, newest first; disjoint in time from the other slices of the plan. */
+export interface Slice {
+  /** What answers for it: events, or the statistics alone. */
+  readonly source: "events" | "statistics";
+  /** hours since 1970, both inclusive */
+  readonly firstHour: number;
+  readonly lastHour: number;
+  readonly rows: number;
+  /** of messages */
+  readonly bytes: number;
+  readonly blocks: number;
+  /** ns since the epoch, of the oldest and of the newest event, both inclusive */
+  readonly oldest: bigint;
+  readonly newest: bigint;
+  /** Changes whenever what it holds has changed. */
+  readonly signature: string;
+}
+
+/**
+ * Slices of hours that are newest first. One of events is a run of 2^n hours that begins at a multiple of
+ * 2^n: ranges that are shifted or zoomed have most of their slices in common.
+ */
+export function formSlices(hours: readonly Hour[], options: SliceOptions = {}): Slice[] {
+  const { isEven = false, isCounted = () => false } = options;
+  const slices: Slice[] = [];
+  let limit = isEven ? EVEN_SLICE_BYTES : FIRST_SLICE_BYTES;
+  let from = 0;
+  let lastFree = Number.POSITIVE_INFINITY;
+  while (from < hours.length) {
+    const to = isCounted(at(hours, from))
+      ? endOfRun(hours, from, isCounted)
+      : endOfAligned(hours, from, lastFree, limit, isCounted);
+    const own = hours.slice(from, to);
+    slices.push(toSlice(own, isCounted(at(hours, from)) ? "statistics" : "events"));
+    lastFree = at(own, own.length - 1).hour - 1;
+    if (!isEven) limit = Math.min(limit * 2, LARGEST_SLICE_BYTES);
+    from = to;
+  }
+  return slices;
+}
+
+function endOfRun(
+  hours: readonly Hour[],
+  from: number,
+  isCounted: (hour: Hour) => boolean,
+): number {
+  const end = hours.findIndex((hour, index) => index > from && !isCounted(hour));
+  return end < 0 ? hours.length : end;
+}
+
+/** The end of the largest aligned span that begins at an hour, is free, and within the limit of bytes. */
+function endOfAligned(
+  hours: readonly Hour[],
+  from: number,
+  lastFree: number,
+  limit: number,
+  isCounted: (hour: Hour) => boolean,
+): number {
+  let best = from + 1;
+  for (let span = 2; span <= LARGEST_SPAN_HOURS; span *= 2) {
+    const first = Math.floor(at(hours, from).hour / span) * span;
+    if (first + span - 1 > lastFree) break;
+    let to = from;
+    let bytes = 0;
+    for (; to < hours.length && at(hours, to).hour >= first; to++) {
+      if (isCounted(at(hours, to))) return best;
+      bytes += at(hours, to).bytes;
+    }
+    if (bytes > limit) break;
+    best = to;
+  }
+  return best;
+}
+
+function toSlice(hours: readonly Hour[], source: Slice["source"]): Slice {
+  const sum = (of: (hour: Hour) => number): number =>
+    hours.reduce((total, hour) => total + of(hour), 0);
+  return {
+    source,
+    firstHour: at(hours, hours.length - 1).hour,
+    lastHour: at(hours, 0).hour,
+    rows: sum(({ rows }) => rows),
+    bytes: sum(({ bytes }) => bytes),
+    blocks: sum(({ blocks }) => blocks),
+    oldest: hours.reduce(
+      (oldest, hour) => (hour.oldest < oldest ? hour.oldest : oldest),
+      at(hours, 0).oldest,
+    ),
+    newest: hours.reduce(
+      (newest, hour) => (hour.newest > newest ? hour.newest : newest),
+      at(hours, 0).newest,
+    ),
+    signature: hours.map(({ hour, signature }) => `${hour}:${signature}`).join(),
+  };
+}
+
+function at(hours: readonly Hour[], index: number): Hour {
+  const hour = hours[index];
+  if (hour === undefined) throw new RangeError(`no hour ${index} of ${hours.length}`);
+  return hour;
+}

@@ -1,0 +1,80 @@
+// Slices cover every hour once, are aligned, and stay within their size.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Hour } from "../../../query/search/plan.ts";
+import { formSlices, type Slice } from "../../../query/search/slices.ts";
+
+const MIB = 1024 * 1024;
+
+function hourOf(hour: number, mebibytes = 1): Hour {
+  return {
+    hour,
+    rows: 10,
+    bytes: mebibytes * MIB,
+    blocks: 1,
+    oldest: BigInt(hour) * 3_600_000_000_000n,
+    newest: BigInt(hour + 1) * 3_600_000_000_000n - 1n,
+    signature: `s${hour}`,
+  };
+}
+
+/** Newest first. */
+const hours = fc
+  .uniqueArray(fc.tuple(fc.integer({ min: -50, max: 600 }), fc.integer({ min: 0, max: 80 })), {
+    selector: ([hour]) => hour,
+    maxLength: 80,
+  })
+  .map((pairs) => pairs.toSorted(([a], [b]) => b - a).map(([hour, size]) => hourOf(hour, size)));
+
+const spans = (slices: readonly Slice[]) =>
+  slices.map(({ firstHour, lastHour }) => [firstHour, lastHour]);
+
+describe("slices", () => {
+  test("hold every hour once, newest first, with all that it has", () => {
+    fc.assert(
+      fc.property(hours, fc.boolean(), fc.func(fc.boolean()), (given, isEven, isCounted) => {
+        const slices = formSlices(given, { isEven, isCounted: ({ hour }) => isCounted(hour) });
+        const covered = given.map(({ hour }) =>
+          slices.findIndex(({ firstHour, lastHour }) => firstHour <= hour && hour <= lastHour),
+        );
+        expect(covered).toEqual(covered.toSorted((a, b) => a - b));
+        expect(covered).not.toContain(-1);
+        slices.forEach((slice, index) => {
+          const own = given.filter((_, at) => covered[at] === index);
+          expect(slice.rows).toBe(own.length * 10);
+          expect(slice.bytes).toBe(own.reduce((sum, { bytes }) => sum + bytes, 0));
+          expect(slice.source).toBe(isCounted(slice.lastHour) ? "statistics" : "events");
+          expect(own.every(({ hour }) => isCounted(hour) === isCounted(slice.lastHour))).toBe(true);
+          expect(slice.firstHour).toBeGreaterThan(slices[index + 1]?.lastHour ?? -Infinity);
+        });
+      }),
+    );
+  });
+
+  test("are within their size, or of one hour", () => {
+    fc.assert(
+      fc.property(hours, (given) => {
+        for (const slice of formSlices(given, { isEven: true })) {
+          if (slice.firstHour !== slice.lastHour) expect(slice.bytes).toBeLessThanOrEqual(64 * MIB);
+        }
+      }),
+    );
+  });
+
+  test("begin small and grow, for searches that may end early", () => {
+    const given = Array.from({ length: 512 }, (_, index) => hourOf(511 - index));
+    const sizes = formSlices(given).map(({ bytes }) => bytes / MIB);
+    expect(sizes).toEqual([16, 16, 32, 64, 128, 128, 128]);
+  });
+
+  test("of a range that is shifted or cut are mostly the same", () => {
+    const all = Array.from({ length: 300 }, (_, index) => hourOf(1000 - index, 8));
+    const whole = spans(formSlices(all, { isEven: true }));
+    const shifted = spans(formSlices(all.slice(5), { isEven: true }));
+    const zoomed = spans(formSlices(all.slice(40, 200), { isEven: true }));
+    const shared = (some: readonly number[][]) =>
+      some.filter((span) => whole.some((other) => String(other) === String(span))).length;
+    expect(shared(shifted)).toBeGreaterThan(shifted.length * 0.85);
+    expect(shared(zoomed)).toBeGreaterThan(zoomed.length * 0.8);
+  });
+});
