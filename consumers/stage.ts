@@ -18,16 +18,30 @@ interface ConsumersOptions extends ProcessContext {
 /** Brings the store's tables up to date, then consumes and maintains. */
 export async function startConsumers(options: ConsumersOptions): Promise<Stage> {
   const { config, log, store, instruments, logger, keep } = options;
-  await migrateStore(store.writer, logger);
-  const writer = keep(createStoreClient(store.writer));
-  keep(await consumeEvents({ config, log, store: writer, instruments, logger }));
-  const maintenance = startMaintenance({
-    store: writer,
+  const [first] = store.shards;
+  await migrateStore(first, logger, { cluster: store.cluster });
+  const shards = store.shards.map((shard) => keep(createStoreClient(shard)));
+  const consumption = await consumeEvents({
+    config,
+    log,
+    shards,
+    instruments,
     logger,
-    retentionDays: config.LOGBOOM_RETENTION_DAYS,
-    quietMs: config.LOGBOOM_INDEX_QUIET_MS,
-    intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, config.LOGBOOM_INDEX_QUIET_MS),
-    onRun: (outcome) => instruments.logboom_maintenance_runs_total.inc({ outcome }),
+    // Of all processes one holds the partition of a shard's number: that one maintains the shard.
+    accompany: (partition) => {
+      const shard = shards[partition];
+      return (
+        shard &&
+        startMaintenance({
+          store: shard,
+          logger,
+          retentionDays: config.LOGBOOM_RETENTION_DAYS,
+          quietMs: config.LOGBOOM_INDEX_QUIET_MS,
+          intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, config.LOGBOOM_INDEX_QUIET_MS),
+          onRun: (outcome) => instruments.logboom_maintenance_runs_total.inc({ outcome }),
+        })
+      );
+    },
   });
   return {
     routes: [],
@@ -44,6 +58,6 @@ export async function startConsumers(options: ConsumersOptions): Promise<Stage> 
         Number.isFinite(oldest) ? (Date.now() - oldest) / 1000 : 0,
       );
     },
-    close: () => maintenance.close(),
+    close: () => consumption.close(),
   };
 }

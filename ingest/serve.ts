@@ -29,7 +29,14 @@ export async function serve(stages: readonly Stage[], context: ProcessContext): 
       instruments,
       checks: Object.fromEntries(stages.flatMap(({ checks }) => Object.entries(checks))),
       refresh: async () => {
-        for (const stage of stages) await stage.refresh();
+        for (const stage of stages) {
+          try {
+            await stage.refresh();
+          } catch (error) {
+            // Its dependency is away: the other metrics are wanted now more than ever.
+            logger.warn({ err: error }, "metrics could not be brought up to date");
+          }
+        }
       },
     }),
   );

@@ -4,6 +4,7 @@ import type { ProcessContext } from "../ingest/process.ts";
 import type { Stage } from "../ingest/serve.ts";
 import type { TokenStore } from "../ingest/tokens.ts";
 import { createStoreClient } from "../consumers/store/client.ts";
+import { searchSettings } from "../consumers/store/search-settings.ts";
 import type { Store } from "../consumers/store/open.ts";
 import { createSearchRoutes } from "./search/routes.ts";
 import { Searches } from "./search/searches.ts";
@@ -20,6 +21,7 @@ export function startQuery(options: QueryOptions): Stage {
     createStoreClient(store.reader, {
       maxConnections: config.LOGBOOM_SEARCH_CONCURRENCY + 4,
       requestTimeoutMs: 600_000,
+      settings: searchSettings,
     }),
   );
   const searches = new Searches({ config, store: reader, instruments, logger });

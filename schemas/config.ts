@@ -1,5 +1,6 @@
 // The configuration of every process: one typed schema of the environment.
 import { z } from "zod";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 const MIB = 1024 * 1024;
@@ -18,6 +19,28 @@ const bootstrapToken = z
   .max(255)
   .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
   .optional();
+
+/** `http://host:port`, or one of each shard. Credentials have variables of their own: URLs are shown. */
+const storeUrls = z
+  .string()
+  .transform((text) => text.split(",").map((url) => url.trim()))
+  .refine((urls) => urls.every(isStoreUrl), {
+    error: "must be http(s)://host:port, without user, password, path or query",
+  })
+  .optional();
+
+function isStoreUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
+  return url.origin === text.replace(/\/$/, "").toLowerCase();
+}
+
+const identifier = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,47}$/,
+    "must be a letter or _, then up to 47 letters, digits, _",
+  );
 
 /** Every variable with its default and what it is for; the README's table is rendered from this. */
 export const environment = {
@@ -76,6 +99,15 @@ export const environment = {
   LOGBOOM_STORE_MEMORY_BYTES: whole(256 * MIB, 2 ** 50)
     .default(1024 * MIB)
     .describe("memory bound of the embedded ClickHouse server"),
+  LOGBOOM_CLICKHOUSE_URL: storeUrls.describe(
+    "ClickHouse in place of the embedded one; for a cluster one server of each shard, comma-separated",
+  ),
+  LOGBOOM_CLICKHOUSE_USER: z.string().min(1).default("default").describe("user of that server"),
+  LOGBOOM_CLICKHOUSE_PASSWORD: z.string().default("").describe("password of that user"),
+  LOGBOOM_CLICKHOUSE_DATABASE: identifier.default("logboom").describe("database on that server"),
+  LOGBOOM_CLICKHOUSE_CLUSTER: identifier
+    .optional()
+    .describe("cluster of that server: tables are replicated, searches ask every shard"),
   LOGBOOM_INDEX_QUIET_MS: whole(1_000, 86_400_000)
     .default(600_000)
     .describe("a past day without new events for so long gets its message index"),
@@ -107,23 +139,44 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones.
+ * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones. A
+ * secret may be in a file that the variable with `_FILE` after its name names.
  *
- * @throws ConfigError naming every fault; values of tokens and keys are not repeated.
+ * @throws ConfigError naming every fault; values of secrets are not repeated.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = [];
   const given = Object.fromEntries(
-    Object.keys(environment)
-      .map((name) => [name, env[name]])
-      .filter(([, value]) => value !== undefined && value !== ""),
-  );
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new ConfigError(
-    result.error.issues.map((issue) => {
-      const name = String(issue.path[0]);
-      const value = /_(TOKEN|KEY)$/.test(name) ? "" : ` "${env[name] ?? ""}"`;
-      return `${name}${value}: ${issue.message}`;
+    Object.keys(environment).flatMap((name) => {
+      const value = env[name];
+      const path = isSecret(name) ? env[`${name}_FILE`] : undefined;
+      if (path !== undefined && path !== "") {
+        if (value !== undefined && value !== "") {
+          faults.push(`${name}: given as ${name}_FILE, too; give one of them`);
+        }
+        try {
+          return [[name, readFileSync(path, "utf8").replace(/\r?\n$/, "")]];
+        } catch (error) {
+          const { code = "" } = error as NodeJS.ErrnoException;
+          faults.push(`${name}_FILE "${path}": cannot be read (${code})`);
+          return [];
+        }
+      }
+      return value === undefined || value === "" ? [] : [[name, value]];
     }),
-  );
+  ) as Record<string, string>;
+  const result = schema.safeParse(given);
+  if (result.success && faults.length === 0) return result.data;
+  for (const issue of result.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    const value = given[name] ?? "";
+    // A URL with an "@" holds credentials, even where it is none of ours.
+    const shown = isSecret(name) || value.includes("@") ? "" : ` "${value}"`;
+    faults.push(`${name}${shown}: ${issue.message}`);
+  }
+  throw new ConfigError(faults);
+}
+
+function isSecret(name: string): boolean {
+  return /_(TOKEN|PASSWORD|KEY)$/.test(name);
 }
