@@ -62,6 +62,8 @@ async function consumePartition(
       store: shard,
       signal: assignment.signal,
     });
+    const oldest = batch.records[0]?.appendedAt ?? Date.now();
+    options.instruments.logboom_consumer_fresh_seconds.observe((Date.now() - oldest) / 1000);
     const next = batch.last + 1;
     await assignment.commit({ offset: next, metadata: "" });
     options.onStored?.();

@@ -51,6 +51,9 @@ export async function writeBatch(
   const { blocks, count } = await readableBlocks(batch, partition, options);
   if (count === 0) return;
   options.instruments.logboom_consumer_batch_events.observe(count);
+  options.instruments.logboom_consumer_batch_bytes.observe(
+    blocks.reduce((sum, block) => sum + block.length, 0),
+  );
   const refusal = await insertUntilAnswered([joinedHeader(), ...blocks], token, options);
   if (refusal === undefined) {
     options.instruments.logboom_consumer_stored_events_total.inc(count);

@@ -25,6 +25,11 @@ export const metricDeclarations = {
     help: "Encoded bytes of acknowledged events, by door.",
     labels: { door: doors },
   },
+  logboom_ingest_body_bytes_total: {
+    type: "counter",
+    help: "Decompressed bytes of request bodies that were read whole, by door and outcome.",
+    labels: { door: doors, outcome: ["accepted", "duplicate", "refused", "failed"] },
+  },
   logboom_ingest_requests_total: {
     type: "counter",
     help: "Ingest requests, by door and outcome.",
@@ -93,6 +98,16 @@ export const metricDeclarations = {
     type: "histogram",
     help: "Events of one insert into the store.",
     buckets: [1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000],
+  },
+  logboom_consumer_batch_bytes: {
+    type: "histogram",
+    help: "Encoded bytes of one insert into the store.",
+    buckets: [1e3, 1e4, 1e5, 1e6, 4e6, 16e6, 64e6],
+  },
+  logboom_consumer_fresh_seconds: {
+    type: "histogram",
+    help: "Age of a batch's oldest record when its events had become searchable.",
+    buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800],
   },
   logboom_dead_letters_total: {
     type: "counter",
