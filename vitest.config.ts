@@ -1,6 +1,7 @@
 // The suites: fast ones of single files, and slow ones that start the whole service.
 import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
+import { missingTools } from "./test/support/tools.ts";
 
 const needsStore = [
   "test/consumers/**/*.test.ts",
@@ -11,6 +12,14 @@ const canRunStore = hasStoreLibrary();
 if (!canRunStore) {
   console.log(
     `not run: ${needsStore.join(", ")}: npm has no ClickHouse for ${process.platform}-${process.arch}; use Linux (glibc) or macOS`,
+  );
+}
+
+const needsTools = ["test/deployment/**/*.test.ts"];
+const absentTools = missingTools();
+if (absentTools.length > 0) {
+  console.log(
+    `not run: ${needsTools.join(", ")}: no ${absentTools.join(", ")}; .ci/tools.sh gets them`,
   );
 }
 
@@ -26,6 +35,17 @@ export default defineConfig({
           exclude: canRunStore ? [] : needsStore,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "deployment",
+          include: needsTools,
+          exclude: canRunStore && absentTools.length === 0 ? [] : needsTools,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
