@@ -84,16 +84,6 @@ async function processMetrics(): Promise<string[]> {
   return metrics.map(({ name }) => name);
 }
 
-test("every declared metric is on the dashboard or in a rule, or says why not", () => {
-  const used = expressions.map(([, expression]) => expression).join("\n");
-  const unused = Object.keys(metricDeclarations).filter((name) => !used.includes(name));
-  // Of interest when looked for, not at a glance.
-  expect(unused).toEqual([
-    "logboom_ingest_encoded_bytes_total",
-    "logboom_ingest_invalid_utf8_events_total",
-  ]);
-});
-
 test("every alert has a severity, a summary and a heading in docs/operations.md", () => {
   const operations = text("docs/operations.md");
   expect(rules.length).toBeGreaterThan(10);
