@@ -10,3 +10,8 @@ for name in write_token read_token clickhouse_ingest_password clickhouse_query_p
   head -c 32 /dev/urandom | base64 | tr -d '=\n' | tr '+/' '-_' >"$folder/$name"
   chmod 444 "$folder/$name"
 done
+# 64 hex digits: encrypts owner keys
+if [ ! -s "$folder/master_key" ]; then
+  head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$folder/master_key"
+  chmod 444 "$folder/master_key"
+fi

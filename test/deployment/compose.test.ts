@@ -77,7 +77,7 @@ describe.each(services)("%s", (name) => {
 
   test("has secrets as files alone, and every file it mounts is there, read-only", () => {
     for (const [variable, value] of Object.entries(service().environment ?? {})) {
-      if (!/PASSWORD|TOKEN|SECRET/.test(variable)) continue;
+      if (!/PASSWORD|TOKEN|SECRET|_KEY/.test(variable)) continue;
       expect(variable).toMatch(/_FILE$/);
       const secret = value.replace(/^\/run\/secrets\//, "");
       expect(service().secrets?.map(({ source }) => source)).toContain(secret);
@@ -105,6 +105,7 @@ test("make-secrets.sh makes every secret once, in a folder of its owner's", () =
     const secrets = read();
     expect(new Set(secrets).size).toBe(Object.keys(compose.secrets).length);
     for (const secret of secrets) expect(secret).toMatch(/^[\w-]{40,}$/);
+    expect(readFileSync(join(dir, "master_key"), "utf8")).toMatch(/^[0-9a-f]{64}$/);
     execFileSync(join(root, ".compose/make-secrets.sh"), [dir]);
     expect(read()).toEqual(secrets);
   } finally {
