@@ -12,7 +12,7 @@ import { startHttpServer } from "../ingest/http-server.ts";
 import { MasterKey } from "../ingest/keys/master-key.ts";
 import { Limits } from "../ingest/limits/limits.ts";
 import { Usage } from "../ingest/limits/usage.ts";
-import { EmbeddedLog } from "../ingest/log/embedded.ts";
+import { openLog } from "../ingest/log/open.ts";
 import { createOperations } from "../ingest/operations.ts";
 import { TokenStore } from "../ingest/tokens.ts";
 import { consumeEvents, storeGroup } from "../consumers/consume.ts";
@@ -70,10 +70,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     );
     closers.push(() => reader.close());
 
-    const log = await EmbeddedLog.open({
-      dir: join(dir, "log"),
-      maxBytes: config.LOGBOOM_LOG_MAX_BYTES,
-    });
+    const log = await openLog(config, logger);
     closers.push(() => log.close());
     const tokenStore = await TokenStore.open(log, {
       masterKey: new MasterKey(config),
@@ -112,7 +109,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     const refresh = async (): Promise<void> => {
       instruments.logboom_ingest_pending_bytes.set(acceptor.pendingBytes);
       instruments.logboom_log_size_bytes.set(log.sizeBytes);
-      instruments.logboom_log_limit_bytes.set(config.LOGBOOM_LOG_MAX_BYTES);
+      instruments.logboom_log_limit_bytes.set(log.maxBytes);
       instruments.logboom_store_up.set(embedded.state === "up" ? 1 : 0);
       const lags = await log.lag(storeGroup);
       for (const { partition, records } of lags) {
