@@ -1,6 +1,7 @@
 // The suites: fast ones of single files, and slow ones that start the whole service.
 import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
+import { whyNoKafka } from "./test/support/kafka.ts";
 
 const needsStore = [
   "test/consumers/**/*.test.ts",
@@ -13,6 +14,9 @@ if (!canRunStore) {
     `not run: ${needsStore.join(", ")}: npm has no ClickHouse for ${process.platform}-${process.arch}; use Linux (glibc) or macOS`,
   );
 }
+const needsKafka = ["test/**/kafka/*.test.ts"];
+const noKafka = whyNoKafka();
+if (noKafka !== undefined) console.log(`not run: ${needsKafka.join(", ")}: ${noKafka}`);
 
 export default defineConfig({
   test: {
@@ -23,7 +27,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{schemas,ingest,consumers,query,bench}/**/*.test.ts"],
-          exclude: canRunStore ? [] : needsStore,
+          exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -37,6 +41,18 @@ export default defineConfig({
           // Each file starts services of its own, and two cores are soon busy.
           fileParallelism: false,
           testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "kafka",
+          include: noKafka === undefined ? needsKafka : [],
+          ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
+          // Three brokers and their clients are enough for two cores.
+          fileParallelism: false,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
