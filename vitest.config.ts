@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: "end-to-end",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: canRunStore ? [] : needsStore,
+          exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
           // Each file starts services of its own, and two cores are soon busy.
           fileParallelism: false,
           testTimeout: 300_000,
@@ -49,6 +49,7 @@ export default defineConfig({
         test: {
           name: "kafka",
           include: noKafka === undefined ? needsKafka : [],
+          exclude: canRunStore ? [] : needsStore,
           ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
           // Three brokers and their clients are enough for two cores.
           fileParallelism: false,

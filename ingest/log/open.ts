@@ -64,5 +64,11 @@ function readPassword({ LOGBOOM_KAFKA_PASSWORD: password }: Config): string {
     throw new LogboomError("BAD_REQUEST", "LOGBOOM_KAFKA_SASL needs LOGBOOM_KAFKA_PASSWORD");
   }
   if (!password.startsWith("file:")) return password;
-  return readFileSync(password.slice("file:".length), "utf8").replace(/\r?\n$/, "");
+  const path = password.slice("file:".length);
+  try {
+    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    const text = `cannot read the file "${path}" that LOGBOOM_KAFKA_PASSWORD names`;
+    throw new LogboomError("BAD_REQUEST", text, { cause: error });
+  }
 }

@@ -50,8 +50,11 @@ export class KafkaCluster implements AsyncDisposable {
   readonly #dir: string;
   readonly #nodes: readonly Node[];
 
-  /** Resolves when every broker serves. */
-  static async start(count: 1 | 3): Promise<KafkaCluster> {
+  /**
+   * Resolves when every broker serves. A secured one (a single broker) asks its clients for TLS and for the
+   * name and password of {@link kafkaUser}.
+   */
+  static async start(count: 1 | 3, isSecured = false): Promise<KafkaCluster> {
     install();
     const dir = mkdtempSync(join(tmpdir(), "logboom-kafka-"));
     const nodes: Node[] = [];
@@ -63,6 +66,7 @@ export class KafkaCluster implements AsyncDisposable {
     try {
       for (const node of nodes) {
         format(node, nodes);
+        if (isSecured) secure(node, await findFreePort());
         cluster.#boot(node);
       }
       await Promise.all(nodes.map((node) => waitUntilServing(node, 0)));
@@ -81,6 +85,11 @@ export class KafkaCluster implements AsyncDisposable {
   /** host:port of every broker */
   get brokers(): string[] {
     return this.#nodes.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
+  /** The certificate that a secured broker shows, as its own authority. */
+  get caFile(): string {
+    return join(this.#node(1).dir, "ca.pem");
   }
 
   async kill(id: number): Promise<void> {
@@ -244,6 +253,60 @@ function properties(node: Node, nodes: readonly Node[]): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
+}
+
+export const kafkaUser = { name: "logboom", password: "pass:word/100%" };
+
+/** Gives a formatted node a listener with TLS and SASL in place of the plain one. */
+function secure(node: Node, internalPort: number): void {
+  const keystore = join(node.dir, "keystore.p12");
+  const store = [
+    "-keystore",
+    keystore,
+    "-storetype",
+    "PKCS12",
+    "-storepass",
+    "secret",
+    "-alias",
+    "k",
+  ];
+  const keytool = (...args: readonly string[]) =>
+    execFileSync("keytool", [...args, ...store], { stdio: "ignore", timeout: 60_000 });
+  keytool("-genkeypair", "-keyalg", "RSA", "-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1");
+  keytool("-exportcert", "-rfc", "-file", join(node.dir, "ca.pem"));
+  const { name, password } = kafkaUser;
+  const login = "org.apache.kafka.common.security";
+  const settings = {
+    listeners: `CLIENT://127.0.0.1:${node.port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://127.0.0.1:${node.controllerPort}`,
+    "advertised.listeners": `CLIENT://127.0.0.1:${node.port},INTERNAL://127.0.0.1:${internalPort}`,
+    "listener.security.protocol.map": "CLIENT:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "INTERNAL",
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "listener.name.client.plain.sasl.jaas.config": `${login}.plain.PlainLoginModule required user_${name}="${password}";`,
+    "listener.name.client.scram-sha-256.sasl.jaas.config": `${login}.scram.ScramLoginModule required;`,
+    "listener.name.client.scram-sha-512.sasl.jaas.config": `${login}.scram.ScramLoginModule required;`,
+    "ssl.keystore.location": keystore,
+    "ssl.keystore.password": "secret",
+    "ssl.keystore.type": "PKCS12",
+  };
+  const path = join(node.dir, "server.properties");
+  // Of two lines of one name the last counts.
+  const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+  writeFileSync(path, readFileSync(path, "utf8") + lines.join(""));
+  rmSync(join(node.dir, "log"), { recursive: true });
+  const users = ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(
+    (mechanism) => `--add-scram=${mechanism}=[name=${name},password=${password}]`,
+  );
+  const tool = [
+    "kafka.tools.StorageTool",
+    "format",
+    `--cluster-id=${clusterId}`,
+    `--config=${path}`,
+  ];
+  execFileSync("java", ["-cp", join(cacheDir, "libs/*"), ...tool, ...users], {
+    stdio: "ignore",
+    timeout: 60_000,
+  });
 }
 
 /** Waits for the line that a broker prints once it serves, in what it prints from an offset on. */

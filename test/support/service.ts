@@ -239,10 +239,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
 export async function runCli(
   dataDir: string,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn("node", ["query/cli.ts", ...args], {
     cwd: root,
-    env: { ...baseEnvironment(), LOGBOOM_DATA_DIR: dataDir },
+    env: { ...baseEnvironment(), ...env, LOGBOOM_DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

@@ -26,6 +26,7 @@ const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
 const require = createRequire(import.meta.url);
 useNativeChecksum();
+dropIdleTimers();
 const kafkajs = require("kafkajs") as typeof KafkaJs;
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -102,4 +103,21 @@ function useNativeChecksum(): void {
   require(path);
   const module = require.cache[path];
   if (module !== undefined) module.exports = (bytes: Buffer) => crc32c(bytes);
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+/** After every answer kafkajs sets a timer of a negative time to look at an empty queue; Node.js warns of it. */
+function dropIdleTimers(): void {
+  const { prototype } = require("kafkajs/src/network/requestQueue/index.js") as {
+    readonly prototype: RequestQueue;
+  };
+  const schedule = prototype.scheduleCheckPendingRequests;
+  prototype.scheduleCheckPendingRequests = function () {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
 }

@@ -50,7 +50,7 @@ export async function followTopic(options: FollowOptions): Promise<Consumption> 
       return true;
     },
   });
-  await member.start();
+  member.join();
   const timer = setTimeout(
     () =>
       caughtUp.reject(

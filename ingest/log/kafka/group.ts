@@ -46,13 +46,7 @@ export class GroupConsumption implements Consumption {
   #failure: { readonly error: unknown } | undefined;
   #isClosing = false;
 
-  static async start(options: GroupOptions): Promise<GroupConsumption> {
-    const consumption = new GroupConsumption(options);
-    await consumption.#member.start();
-    return consumption;
-  }
-
-  private constructor(options: GroupOptions) {
+  constructor(options: GroupOptions) {
     this.#options = options;
     this.#member = new Member({
       ...options,
@@ -62,6 +56,7 @@ export class GroupConsumption implements Consumption {
       },
       onFetched: (fetched) => this.#tenures.get(fetched.partition)?.reader?.take(fetched) ?? false,
     });
+    this.#member.join();
   }
 
   async close(): Promise<void> {

@@ -157,7 +157,7 @@ export class KafkaLog implements Log {
     run: (assignment: Assignment) => Promise<void>,
   ): Promise<Consumption> {
     this.#refuseWhenClosed();
-    const consumption = await GroupConsumption.start({
+    const consumption = new GroupConsumption({
       clients: this.#clients,
       logger: this.#logger,
       admin: this.#admin,

@@ -48,14 +48,32 @@ export class Member {
   readonly #options: MemberOptions;
   #consumer: Consumer | undefined;
   #commitOnce: EachBatchPayload["commitOffsetsIfNecessary"] | undefined;
+  #joining: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: MemberOptions) {
     this.#options = options;
   }
 
-  /** Joins; once joined it stays joined, by new attempts, until closed. */
-  async start(): Promise<void> {
+  /** Joins in the background: after a crash the group waits for the session of the one before. */
+  join(): void {
+    this.#joining = this.#joinUntilClosed();
+  }
+
+  async #joinUntilClosed(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        await this.#joinOnce();
+        return;
+      } catch (error) {
+        const { groupId, logger } = this.#options;
+        logger.warn({ err: error, groupId }, "cannot join the consumer group; trying again");
+        await sleep(REJOIN_MS);
+      }
+    }
+  }
+
+  async #joinOnce(): Promise<void> {
     const { clients, logger, groupId, topic, partitionCount } = this.#options;
     const consumer = clients.consumer({
       groupId,
@@ -67,7 +85,13 @@ export class Member {
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
       maxBytes: FETCH_BYTES,
       partitionAssigners: [announcing(() => this.#lose())],
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 1_000,
+        retries: 3,
+        // By itself it would also start again what is being stopped.
+        restartOnFailure: async () => false,
+      },
     });
     this.#consumer = consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -76,9 +100,10 @@ export class Member {
       }
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      logger.warn({ err: payload.error, groupId }, "lost the consumer group; joining again");
       this.#lose();
-      if (!payload.restart) this.#startAgain(consumer);
+      if (this.#consumer !== consumer || this.#isClosed) return;
+      logger.warn({ err: payload.error, groupId }, "lost the consumer group; joining again");
+      this.#joining = sleep(REJOIN_MS).then(() => this.#joinUntilClosed());
     });
     try {
       await consumer.connect();
@@ -143,6 +168,8 @@ export class Member {
   /** Leaves the group, so that others take over at once. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    // kafkajs cannot be stopped while it joins: it would join all the same, and stay.
+    await this.#joining;
     this.#lose();
     await this.#consumer?.disconnect().catch(() => {});
   }
@@ -181,22 +208,6 @@ export class Member {
   #lose(): void {
     this.#commitOnce = undefined;
     this.#options.onLost();
-  }
-
-  /** kafkajs gives up on what it holds to be final, as a topic unknown to one broker for a moment. */
-  #startAgain(former: Consumer): void {
-    void (async () => {
-      await former.disconnect().catch(() => {});
-      while (!this.#isClosed && this.#consumer === former) {
-        await sleep(REJOIN_MS, undefined, { ref: false });
-        if (this.#isClosed) return;
-        try {
-          await this.start();
-        } catch {
-          this.#consumer = former;
-        }
-      }
-    })();
   }
 }
 
