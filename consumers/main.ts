@@ -6,8 +6,8 @@ import { startConsumers } from "./stage.ts";
 import { openSharedStore } from "./store/open.ts";
 
 await runProcess(async (context) => {
-  const { config, keep } = context;
+  const { config, logger, keep } = context;
   const store = keep(openSharedStore(context));
-  const log = keep(await openSharedLog(config));
+  const log = keep(await openSharedLog(config, logger, { hasReceipts: false }));
   await serve([keep(await startConsumers({ ...context, log, store }))], context);
 });

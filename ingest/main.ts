@@ -8,8 +8,8 @@ import { startIngest } from "./stage.ts";
 import { TokenStore } from "./tokens.ts";
 
 await runProcess(async (context) => {
-  const { config, instruments, keep } = context;
-  const log = keep(await openSharedLog(config));
+  const { config, logger, instruments, keep } = context;
+  const log = keep(await openSharedLog(config, logger));
   const tokens = keep(
     await TokenStore.open(log, { masterKey: new MasterKey(config), instruments }),
   );

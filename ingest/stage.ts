@@ -3,7 +3,6 @@ import { Acceptor } from "./accept.ts";
 import { createEdge } from "./edge.ts";
 import { Limits } from "./limits/limits.ts";
 import { Usage } from "./limits/usage.ts";
-import { EmbeddedLog } from "./log/embedded.ts";
 import type { Log } from "./log/log.ts";
 import type { ProcessContext } from "./process.ts";
 import type { Stage } from "./serve.ts";
@@ -23,9 +22,8 @@ export async function startIngest(options: IngestOptions): Promise<Stage> {
     checks: { log: () => log.health() },
     refresh: () => {
       instruments.logboom_ingest_pending_bytes.set(acceptor.pendingBytes);
-      if (!(log instanceof EmbeddedLog)) return;
       instruments.logboom_log_size_bytes.set(log.sizeBytes);
-      instruments.logboom_log_limit_bytes.set(config.LOGBOOM_LOG_MAX_BYTES);
+      instruments.logboom_log_limit_bytes.set(log.maxBytes);
     },
     close: () => acceptor.close(),
   };

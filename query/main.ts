@@ -8,9 +8,9 @@ import { openSharedStore } from "../consumers/store/open.ts";
 import { startQuery } from "./stage.ts";
 
 await runProcess(async (context) => {
-  const { config, instruments, keep } = context;
+  const { config, logger, instruments, keep } = context;
   const store = keep(openSharedStore(context));
-  const log = keep(await openSharedLog(config));
+  const log = keep(await openSharedLog(config, logger, { hasReceipts: false }));
   const tokens = keep(
     await TokenStore.open(log, { masterKey: new MasterKey(config), instruments }),
   );

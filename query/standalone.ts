@@ -12,10 +12,10 @@ import { openStore } from "../consumers/store/open.ts";
 import { startQuery } from "./stage.ts";
 
 await runProcess(async (context) => {
-  const { config, instruments, keep } = context;
+  const { config, logger, instruments, keep } = context;
   // First, because the embedded store's lock on the data directory keeps a second process away from the log as well.
   const store = keep(await openStore(context));
-  const log = keep(await openLog(config));
+  const log = keep(await openLog(config, logger));
   const tokens = keep(
     await TokenStore.open(log, { masterKey: new MasterKey(config), instruments }),
   );

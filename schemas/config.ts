@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { bucketCount, maxPartitions } from "./partition.ts";
 
 const MIB = 1024 * 1024;
 
@@ -69,6 +70,52 @@ export const environment = {
   LOGBOOM_LOG_MAX_BYTES: whole(16 * MIB, 2 ** 50)
     .default(4096 * MIB)
     .describe("bound of the embedded log on disk; beyond it ingest answers 503"),
+  LOGBOOM_KAFKA_BROKERS: z
+    .string()
+    .regex(
+      /^[^\s,:/]+:\d{1,5}(,[^\s,:/]+:\d{1,5})*$/,
+      "expected host:port, several separated by commas",
+    )
+    .transform((text) => text.split(","))
+    .optional()
+    .describe("host:port,… of Kafka, which is then the log in place of the embedded one"),
+  LOGBOOM_KAFKA_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/, "must be 1 to 200 letters, digits, . _ or -")
+    .default("logboom")
+    .describe("what the names of the topics begin with"),
+  LOGBOOM_KAFKA_PARTITIONS: whole(bucketCount, maxPartitions)
+    .refine((count) => count % bucketCount === 0, `must be a multiple of ${bucketCount}`)
+    .default(12)
+    .describe("partitions of a new events topic: the most consumers that share the work"),
+  LOGBOOM_KAFKA_REPLICATION: whole(1, 15)
+    .default(3)
+    .describe("replicas of new topics; an acknowledged event is on more than half of them"),
+  LOGBOOM_KAFKA_RETENTION_HOURS: whole(1, 87_600)
+    .default(168)
+    .describe("hours that a new events topic keeps what consumers may still have to store"),
+  LOGBOOM_KAFKA_SASL: z
+    .string()
+    .regex(
+      /^(plain|scram-sha-256|scram-sha-512):[^\s]+$/,
+      "expected plain:USER, scram-sha-256:USER or scram-sha-512:USER",
+    )
+    .optional()
+    .describe("mechanism and user, as `scram-sha-512:logboom`"),
+  LOGBOOM_KAFKA_PASSWORD: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("the user's password, or `file:PATH` of a file that holds it"),
+  LOGBOOM_KAFKA_TLS: z
+    .enum(["off", "on"])
+    .default("off")
+    .describe("whether brokers are reached by TLS"),
+  LOGBOOM_KAFKA_CA_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("certificates (PEM) to trust in place of the system's"),
   LOGBOOM_MAX_EVENT_BYTES: whole(1, 16 * MIB)
     .default(MIB)
     .describe("largest message of one event"),

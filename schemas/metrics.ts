@@ -1,6 +1,7 @@
 // Every metric of the service, declared once: name, help, labels and the closed list of their values.
 
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
+import { maxPartitions } from "./partition.ts";
 
 interface MetricDeclaration {
   readonly type: "counter" | "gauge" | "histogram";
@@ -11,7 +12,7 @@ interface MetricDeclaration {
 
 const errorCodes = Object.keys(errorCatalogue) as readonly ErrorCode[];
 const doors = ["native", "scalyr-upload-logs"] as const;
-const partitions = ["0", "1", "2", "3"] as const;
+const partitions = Array.from({ length: maxPartitions }, (_, partition) => String(partition));
 const latencyBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export const metricDeclarations = {
@@ -84,6 +85,10 @@ export const metricDeclarations = {
     help: "Age of the oldest log record not yet stored; 0 when all are.",
   },
   logboom_consumer_stored_events_total: { type: "counter", help: "Events stored." },
+  logboom_consumer_repeats_total: {
+    type: "counter",
+    help: "Log records not stored, because an earlier one of the partition has their block id.",
+  },
   logboom_consumer_inserts_total: {
     type: "counter",
     help: "Inserts into the store, by outcome.",

@@ -19,6 +19,7 @@ export interface ComposeService {
     readonly target: string;
     readonly read_only?: boolean;
   }[];
+  readonly restart?: string;
   readonly user?: string;
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
