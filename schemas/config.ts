@@ -225,5 +225,5 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function isSecret(name: string): boolean {
-  return /_(TOKEN|PASSWORD|KEY)$/.test(name);
+  return /_(TOKEN|PASSWORD)$/.test(name) || name === "LOGBOOM_MASTER_KEY";
 }
