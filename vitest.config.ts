@@ -1,6 +1,8 @@
 // The suites: fast ones of single files, and slow ones that start the whole service.
 import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
+import { whyNoKafka } from "./test/support/kafka.ts";
+import { missingTools } from "./test/support/tools.ts";
 
 const needsStore = [
   "test/consumers/**/*.test.ts",
@@ -13,6 +15,17 @@ if (!canRunStore) {
     `not run: ${needsStore.join(", ")}: npm has no ClickHouse for ${process.platform}-${process.arch}; use Linux (glibc) or macOS`,
   );
 }
+const needsKafka = ["test/**/kafka/*.test.ts", "test/deployment/compose-run.test.ts"];
+const noKafka = whyNoKafka();
+if (noKafka !== undefined) console.log(`not run: ${needsKafka.join(", ")}: ${noKafka}`);
+
+const needsTools = ["test/deployment/**/*.test.ts"];
+const absentTools = missingTools();
+if (absentTools.length > 0) {
+  console.log(
+    `not run: ${needsTools.join(", ")}: no ${absentTools.join(", ")}; .ci/tools.sh gets them`,
+  );
+}
 
 export default defineConfig({
   test: {
@@ -23,7 +36,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{schemas,ingest,consumers,query,bench}/**/*.test.ts"],
-          exclude: canRunStore ? [] : needsStore,
+          exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -31,12 +44,39 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "deployment",
+          include: needsTools,
+          exclude: [
+            ...(canRunStore && absentTools.length === 0 ? [] : needsTools),
+            ...(noKafka === undefined ? [] : needsKafka),
+          ],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "end-to-end",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: canRunStore ? [] : needsStore,
+          exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
           // Each file starts services of its own, and two cores are soon busy.
           fileParallelism: false,
           testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "kafka",
+          include: noKafka === undefined ? ["test/**/kafka/*.test.ts"] : [],
+          exclude: canRunStore ? [] : needsStore,
+          ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
+          // Three brokers and their clients are enough for two cores.
+          fileParallelism: false,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },

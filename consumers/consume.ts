@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Config } from "../schemas/config.ts";
 import type { Assignment, Consumption } from "../ingest/log/log.ts";
 import { Turns } from "../ingest/turns.ts";
+import type { StoreClient } from "./store/client.ts";
 import { gatherBatch, repeatBatch, type Batch } from "./batch.ts";
 import { writeBatch, type WriteOptions } from "./write.ts";
 
@@ -17,8 +18,12 @@ const MAX_INSERTS = 2;
 
 const intent = z.object({ insertingUpTo: z.number().int() });
 
-interface ConsumeOptions extends Omit<WriteOptions, "signal"> {
+interface ConsumeOptions extends Omit<WriteOptions, "signal" | "store"> {
   readonly config: Config;
+  /** A client of each shard: a partition's batches go to one shard for ever, so their tokens are known there. */
+  readonly shards: readonly StoreClient[];
+  /** Starts what runs while this process holds a partition. */
+  readonly accompany?: (partition: number) => { close(): Promise<void> } | undefined;
   /** Called when a batch is stored and committed. */
   readonly onStored?: () => void;
 }
@@ -26,11 +31,16 @@ interface ConsumeOptions extends Omit<WriteOptions, "signal"> {
 /** Consumes until closed; closing lets the inserts under way finish or be repeated later. */
 export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
   const inserts = new Turns(MAX_INSERTS);
-  return options.log.consume(storeGroup, (assignment) =>
-    consumePartition(assignment, inserts, options).catch((error: unknown) => {
+  return options.log.consume(storeGroup, async (assignment) => {
+    const companion = options.accompany?.(assignment.partition);
+    try {
+      await consumePartition(assignment, inserts, options);
+    } catch (error) {
       if (!assignment.signal.aborted) throw error;
-    }),
-  );
+    } finally {
+      await companion?.close();
+    }
+  });
 }
 
 async function consumePartition(
@@ -44,8 +54,16 @@ async function consumePartition(
     maxEvents: config.LOGBOOM_BATCH_ROWS,
     maxAgeMs: config.LOGBOOM_BATCH_AGE_MS,
   };
+  const shard = options.shards[assignment.partition % options.shards.length];
+  if (shard === undefined) throw new TypeError("consuming needs a shard");
   const store = async (batch: Batch): Promise<number> => {
-    await writeBatch(batch, assignment.partition, { ...options, signal: assignment.signal });
+    await writeBatch(batch, assignment.partition, {
+      ...options,
+      store: shard,
+      signal: assignment.signal,
+    });
+    const oldest = batch.records[0]?.appendedAt ?? Date.now();
+    options.instruments.logboom_consumer_fresh_seconds.observe((Date.now() - oldest) / 1000);
     const next = batch.last + 1;
     await assignment.commit({ offset: next, metadata: "" });
     options.onStored?.();

@@ -48,28 +48,33 @@ export async function writeBatch(
   options: WriteOptions,
 ): Promise<void> {
   const token = `${options.log.id}/events/${partition}/${batch.first}-${batch.last}`;
-  const { blocks, count } = await readableBlocks(batch, partition, options);
+  const records = batch.records.filter(({ isRepeat }) => isRepeat !== true);
+  options.instruments.logboom_consumer_repeats_total.inc(batch.records.length - records.length);
+  const { blocks, count } = await readableBlocks(records, partition, options);
   if (count === 0) return;
   options.instruments.logboom_consumer_batch_events.observe(count);
+  options.instruments.logboom_consumer_batch_bytes.observe(
+    blocks.reduce((sum, block) => sum + block.length, 0),
+  );
   const refusal = await insertUntilAnswered([joinedHeader(), ...blocks], token, options);
   if (refusal === undefined) {
     options.instruments.logboom_consumer_stored_events_total.inc(count);
     return;
   }
   options.logger.error({ err: refusal, token }, "the store refuses a batch; isolating its events");
-  const events = await placeEvents(batch.records, partition, options);
+  const events = await placeEvents(records, partition, options);
   await writeByHalves(events, partition, `${token}/events`, options);
 }
 
 /** The blocks of a batch's records behind today's header; records that no reader understands are set aside. */
 async function readableBlocks(
-  batch: Batch,
+  records: readonly LogRecord[],
   partition: number,
   options: WriteOptions,
 ): Promise<{ blocks: Buffer[]; count: number }> {
   const blocks: Buffer[] = [];
   let count = 0;
-  for (const { value, offset } of batch.records) {
+  for (const { value, offset } of records) {
     const held = countEvents(value);
     if (held !== undefined) {
       blocks.push(containerBlocks(value));

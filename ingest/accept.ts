@@ -60,14 +60,20 @@ export class Acceptor {
     const url = new URL(request.url ?? "/", "http://localhost");
     const doorRequest = { query: url.searchParams, headers: request.headers };
     const reservation = new Reservation(this.#budget);
+    const read = { bodyBytes: 0 };
+    const count = (outcome: string): void => {
+      instruments.logboom_ingest_requests_total.inc({ door: door.name, outcome });
+      instruments.logboom_ingest_body_bytes_total.inc({ door: door.name, outcome }, read.bodyBytes);
+    };
     try {
-      const outcome = await this.#store(door, doorRequest, request, response, reservation);
-      this.#count(door, outcome);
+      const outcome = await this.#store(door, doorRequest, request, response, reservation, read);
+      count(outcome.isDuplicate ? "duplicate" : "accepted");
+      this.#countEvents(door, outcome);
       send(response, door.accepted(outcome));
     } catch (thrown) {
       const error = toLogboomError(thrown);
       const outcome = error.status >= 500 ? "failed" : "refused";
-      instruments.logboom_ingest_requests_total.inc({ door: door.name, outcome });
+      count(outcome);
       instruments.logboom_ingest_refused_total.inc({ door: door.name, code: error.code });
       if (error.code === "INTERNAL") logger.error({ err: error.cause }, "ingest request failed");
       // A peer that stalls would keep the connection for nothing.
@@ -92,6 +98,7 @@ export class Acceptor {
     request: IncomingMessage,
     response: ServerResponse,
     reservation: Reservation,
+    read: { bodyBytes: number },
   ): Promise<Outcome> {
     if (request.method !== "POST") {
       throw new LogboomError(
@@ -115,6 +122,7 @@ export class Acceptor {
       pauseMs: config.LOGBOOM_BODY_TIMEOUT_MS,
     };
     const body = await readBody(request, response, limits, reservation);
+    read.bodyBytes = body.length;
     const endTimer = instruments.logboom_ingest_acknowledge_seconds.startTimer({ door: door.name });
 
     return this.#repeats.once(
@@ -142,10 +150,8 @@ export class Acceptor {
     );
   }
 
-  #count(door: Door, { accepted, invalidUtf8, isDuplicate }: Outcome): void {
+  #countEvents(door: Door, { accepted, invalidUtf8, isDuplicate }: Outcome): void {
     const { instruments } = this.#options;
-    const outcome = isDuplicate ? "duplicate" : "accepted";
-    instruments.logboom_ingest_requests_total.inc({ door: door.name, outcome });
     if (isDuplicate) return;
     instruments.logboom_ingest_events_total.inc({ door: door.name }, accepted);
     if (invalidUtf8 > 0) {

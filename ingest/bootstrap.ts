@@ -20,17 +20,24 @@ export async function bootstrapTokens(
   config: Config,
   tokens: TokenStore,
 ): Promise<Record<FirstKind, BootstrapToken>> {
-  const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
-  if (write !== undefined && write === read) {
-    throw new LogboomError(
-      "BAD_REQUEST",
-      "LOGBOOM_WRITE_TOKEN and LOGBOOM_READ_TOKEN are the same",
-    );
-  }
+  refuseSame(config);
   return {
     write: await bootstrapToken("write", config.LOGBOOM_WRITE_TOKEN, config, tokens),
     read: await bootstrapToken("read", config.LOGBOOM_READ_TOKEN, config, tokens),
   };
+}
+
+/** For a process of one stage: takes over the tokens of the environment, and generates none, as others would, too. */
+export async function ensureGivenTokens(config: Config, tokens: TokenStore): Promise<void> {
+  refuseSame(config);
+  const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
+  if (write !== undefined) await bootstrapToken("write", write, config, tokens);
+  if (read !== undefined) await bootstrapToken("read", read, config, tokens);
+}
+
+function refuseSame({ LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read }: Config): void {
+  if (write === undefined || write !== read) return;
+  throw new LogboomError("BAD_REQUEST", "LOGBOOM_WRITE_TOKEN and LOGBOOM_READ_TOKEN are the same");
 }
 
 async function bootstrapToken(

@@ -1,5 +1,5 @@
 // Gathers the events of concurrent requests into few log records, and acknowledges each once it is durable.
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { encodeContainer, type EncodedEvents } from "../schemas/event-codec.ts";
 import { recycle } from "../schemas/event-writer.ts";
 import type { EncodedRequest } from "./encode.ts";
@@ -7,6 +7,7 @@ import type { Log, NewRecord, Receipt } from "./log/log.ts";
 
 /** A record is closed at about this size. */
 const RECORD_BYTES = 256 * 1024;
+const BLOCK_ID_BYTES = 16;
 /** A group of this size is appended without waiting for more. */
 const GROUP_BYTES = 512 * 1024;
 
@@ -61,7 +62,7 @@ export class Coalescer {
   async #append(group: readonly Submission[]): Promise<void> {
     try {
       const receipts = group.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt]));
-      await this.#log.append(formRecords(group.map(({ request }) => request)), receipts);
+      await this.#log.append(formRecords(group), receipts);
       for (const { resolve } of group) resolve();
     } catch (error) {
       for (const { reject } of group) reject(error);
@@ -69,30 +70,52 @@ export class Coalescer {
   }
 }
 
-/** Records of about {@link RECORD_BYTES}, each of the events of one partition in order of arrival. */
-function formRecords(requests: readonly EncodedRequest[]): NewRecord[] {
+/**
+ * Records of about {@link RECORD_BYTES}, each of the events of one partition in order of arrival. A request
+ * with a receipt has records of its own, whose block ids its repeat at any edge has, too: where the
+ * receipt was lost on the way, the repeat is then known by them.
+ */
+function formRecords(group: readonly Submission[]): NewRecord[] {
+  const shared = group.filter(({ receipt }) => receipt === undefined);
+  const records = packPieces(
+    shared.flatMap(({ request }) => request.pieces),
+    () => randomBytes(BLOCK_ID_BYTES),
+  );
+  for (const { request, receipt } of group) {
+    if (receipt === undefined) continue;
+    const { key, value } = receipt;
+    const own = packPieces(request.pieces, (index) =>
+      createHash("sha256")
+        .update(`${key}\0${value}\0${index}`)
+        .digest()
+        .subarray(0, BLOCK_ID_BYTES),
+    );
+    records.push(...own);
+  }
+  return records;
+}
+
+function packPieces(
+  pieces: EncodedRequest["pieces"],
+  nameBlock: (index: number) => Buffer,
+): NewRecord[] {
   const records: NewRecord[] = [];
-  const open = new Map<number, { pieces: EncodedEvents[]; sizeBytes: number }>();
-  const finish = (partition: number, pieces: readonly EncodedEvents[]): void => {
-    records.push({
-      stream: "events",
-      partition,
-      value: encodeContainer(randomBytes(16), pieces),
-    });
-    for (const piece of pieces) recycle(piece);
+  const open = new Map<number, { parts: EncodedEvents[]; sizeBytes: number }>();
+  const finish = (partition: number, parts: readonly EncodedEvents[]): void => {
+    const value = encodeContainer(nameBlock(records.length), parts);
+    records.push({ stream: "events", partition, value });
+    for (const part of parts) recycle(part);
   };
-  for (const { pieces } of requests) {
-    for (const { partition, events } of pieces) {
-      const record = open.get(partition);
-      if (record === undefined || record.sizeBytes + events.bytes.length > RECORD_BYTES) {
-        if (record !== undefined) finish(partition, record.pieces);
-        open.set(partition, { pieces: [events], sizeBytes: events.bytes.length });
-      } else {
-        record.pieces.push(events);
-        record.sizeBytes += events.bytes.length;
-      }
+  for (const { partition, events } of pieces) {
+    const record = open.get(partition);
+    if (record === undefined || record.sizeBytes + events.bytes.length > RECORD_BYTES) {
+      if (record !== undefined) finish(partition, record.parts);
+      open.set(partition, { parts: [events], sizeBytes: events.bytes.length });
+    } else {
+      record.parts.push(events);
+      record.sizeBytes += events.bytes.length;
     }
   }
-  for (const [partition, { pieces }] of open) finish(partition, pieces);
+  for (const [partition, { parts }] of open) finish(partition, parts);
   return records;
 }

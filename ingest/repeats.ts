@@ -38,8 +38,10 @@ export class Repeats {
     const name = sha256(`${request.door}\0${request.tokenId}\0${key.value}`);
     for (let first = this.#inFlight.get(name); first; first = this.#inFlight.get(name)) await first;
     const known = this.#log.findReceipt(name);
-    const bodyHash = key.bindsBody ? sha256(`${request.query ?? ""}\0${sha256(request.body)}`) : "";
-    if (known !== undefined) return repeatOutcome(known, bodyHash, key.value);
+    // Kept for every key: block ids are derived from receipts, and a key that is not bound to its body
+    // may come with another one.
+    const bodyHash = sha256(`${request.query ?? ""}\0${sha256(request.body)}`);
+    if (known !== undefined) return repeatOutcome(known, bodyHash, key);
 
     const storing = store(({ accepted, invalidUtf8 }) => ({
       key: name,
@@ -58,13 +60,14 @@ export class Repeats {
   }
 }
 
-function repeatOutcome(receipt: string, bodyHash: string, key: string): Outcome {
+function repeatOutcome(receipt: string, bodyHash: string, key: IdempotencyKey): Outcome {
   const first = JSON.parse(receipt) as { accepted: number; invalidUtf8: number; bodyHash: string };
-  if (first.bodyHash !== bodyHash) {
+  if (key.bindsBody && first.bodyHash !== bodyHash) {
+    const value = key.value.slice(0, 100);
     throw new LogboomError(
       "IDEMPOTENCY_MISMATCH",
-      `the idempotency key "${key.slice(0, 100)}" was used for a request with another body`,
-      { details: { field: "Idempotency-Key", value: key.slice(0, 100) } },
+      `the idempotency key "${value}" was used for a request with another body`,
+      { details: { field: "Idempotency-Key", value } },
     );
   }
   return { accepted: first.accepted, invalidUtf8: first.invalidUtf8, isDuplicate: true };

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The command line: `npm run logboom -- token create …` and its like, beside a running service or without one.
-import { join } from "node:path";
+import { pino } from "pino";
 import { ConfigError, readConfig, type Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
-import { EmbeddedLog } from "../ingest/log/embedded.ts";
+import type { Log } from "../ingest/log/log.ts";
+import { openLog } from "../ingest/log/open.ts";
 import { readDeadLetters } from "../consumers/dead-letters.ts";
 import { parseCall, UsageError } from "./cli-call.ts";
 import { runTokenCommand, tokenUsage } from "./token-commands.ts";
@@ -12,7 +13,7 @@ const usage = `usage:
 ${tokenUsage}
   logboom dead-letters [--json]
 
-The data directory is LOGBOOM_DATA_DIR (./data). A running service takes changes up within a second.`;
+The data directory is LOGBOOM_DATA_DIR (./data); over Kafka it is LOGBOOM_KAFKA_BROKERS that counts. A running service takes changes up within a second.`;
 
 const [command, subcommand, ...rest] = process.argv.slice(2);
 try {
@@ -36,11 +37,8 @@ try {
   process.exitCode = fail(error);
 }
 
-async function withLog(config: Config, run: (log: EmbeddedLog) => Promise<void>): Promise<void> {
-  const log = await EmbeddedLog.open({
-    dir: join(config.LOGBOOM_DATA_DIR, "log"),
-    maxBytes: config.LOGBOOM_LOG_MAX_BYTES,
-  });
+async function withLog(config: Config, run: (log: Log) => Promise<void>): Promise<void> {
+  const log = await openLog(config, pino({ level: "silent" }), { hasReceipts: false });
   try {
     await run(log);
   } finally {
@@ -48,7 +46,7 @@ async function withLog(config: Config, run: (log: EmbeddedLog) => Promise<void>)
   }
 }
 
-async function showDeadLetters(log: EmbeddedLog, args: readonly string[]): Promise<void> {
+async function showDeadLetters(log: Log, args: readonly string[]): Promise<void> {
   const { values } = parseCall({ args: [...args], options: { json: { type: "boolean" } } });
   const letters = await readDeadLetters(log);
   if (values.json) {

@@ -1,49 +1,37 @@
-// Everything in one process on one machine: `npm start`.
-import { pino } from "pino";
-import { readConfig, ConfigError, type Config } from "../schemas/config.ts";
-import { startService, type Service } from "./service.ts";
+// Every stage in one process: `npm start`.
+import type { Config } from "../schemas/config.ts";
+import { bootstrapTokens, type BootstrapToken } from "../ingest/bootstrap.ts";
+import { MasterKey } from "../ingest/keys/master-key.ts";
+import { openLog } from "../ingest/log/open.ts";
+import { runProcess } from "../ingest/process.ts";
+import { serve } from "../ingest/serve.ts";
+import { startIngest } from "../ingest/stage.ts";
+import { TokenStore } from "../ingest/tokens.ts";
+import { startConsumers } from "../consumers/stage.ts";
+import { openStore } from "../consumers/store/open.ts";
+import { startQuery } from "./stage.ts";
 
-const config = configOrExit();
-const logger = pino({ level: config.LOGBOOM_LOG_LEVEL });
-const service = await startService(config, logger).catch((error: unknown): never => {
-  logger.fatal({ err: error }, "cannot start");
-  process.exit(1);
+await runProcess(async (context) => {
+  const { config, logger, instruments, keep } = context;
+  // First, because the embedded store's lock on the data directory keeps a second process away from the log as well.
+  const store = keep(await openStore(context));
+  const log = keep(await openLog(config, logger));
+  const tokens = keep(
+    await TokenStore.open(log, { masterKey: new MasterKey(config), instruments }),
+  );
+  const bootstrap = await bootstrapTokens(config, tokens);
+  const consumers = keep(await startConsumers({ ...context, log, store }));
+  const query = keep(startQuery({ ...context, log, store, tokens }));
+  const ingest = keep(await startIngest({ ...context, log, tokens }));
+  const url = await serve([ingest, consumers, query], context);
+  printWelcome(url, bootstrap, config);
 });
-printWelcome(service, config);
 
-/** npm and timeout(1) pass on a signal that the terminal has sent to the whole group: one Ctrl-C comes twice. */
-const SAME_SIGNAL_MS = 1_000;
-let stoppingSince: number | undefined;
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.on(signal, () => {
-    if (stoppingSince !== undefined) {
-      // Who asks again does not want to wait; what is acknowledged is safe in the log.
-      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
-      return;
-    }
-    stoppingSince = performance.now();
-    logger.info({ signal }, "stopping");
-    service.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.fatal({ err: error }, "cannot stop cleanly");
-        process.exit(1);
-      },
-    );
-  });
-}
-
-function configOrExit(): Config {
-  try {
-    return readConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const fault of error.faults) console.error(`logboom: ${fault}`);
-    process.exit(2);
-  }
-}
-
-function printWelcome({ url, tokens }: Service, { LOGBOOM_CUSTOMER: customer }: Config): void {
+function printWelcome(
+  url: string,
+  tokens: Readonly<Record<"write" | "read", BootstrapToken>>,
+  { LOGBOOM_CUSTOMER: customer }: Config,
+): void {
   const files = [tokens.write.path, tokens.read.path].filter((path) => path !== undefined);
   const ingest = `${url}/api/ingest/v1?prefix0=$(hostname)&prefix1=dpkg.log`;
   console.log(`

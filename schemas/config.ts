@@ -1,6 +1,8 @@
 // The configuration of every process: one typed schema of the environment.
 import { z } from "zod";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { bucketCount, maxPartitions } from "./partition.ts";
 
 const MIB = 1024 * 1024;
 
@@ -18,6 +20,28 @@ const bootstrapToken = z
   .max(255)
   .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
   .optional();
+
+/** `http://host:port`, or one of each shard. Credentials have variables of their own: URLs are shown. */
+const storeUrls = z
+  .string()
+  .transform((text) => text.split(",").map((url) => url.trim()))
+  .refine((urls) => urls.every(isStoreUrl), {
+    error: "must be http(s)://host:port, without user, password, path or query",
+  })
+  .optional();
+
+function isStoreUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
+  return url.origin === text.replace(/\/$/, "").toLowerCase();
+}
+
+const identifier = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,47}$/,
+    "must be a letter or _, then up to 47 letters, digits, _",
+  );
 
 /** Every variable with its default and what it is for; the README's table is rendered from this. */
 export const environment = {
@@ -46,6 +70,52 @@ export const environment = {
   LOGBOOM_LOG_MAX_BYTES: whole(16 * MIB, 2 ** 50)
     .default(4096 * MIB)
     .describe("bound of the embedded log on disk; beyond it ingest answers 503"),
+  LOGBOOM_KAFKA_BROKERS: z
+    .string()
+    .regex(
+      /^[^\s,:/]+:\d{1,5}(,[^\s,:/]+:\d{1,5})*$/,
+      "expected host:port, several separated by commas",
+    )
+    .transform((text) => text.split(","))
+    .optional()
+    .describe("host:port,… of Kafka, which is then the log in place of the embedded one"),
+  LOGBOOM_KAFKA_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/, "must be 1 to 200 letters, digits, . _ or -")
+    .default("logboom")
+    .describe("what the names of the topics begin with"),
+  LOGBOOM_KAFKA_PARTITIONS: whole(bucketCount, maxPartitions)
+    .refine((count) => count % bucketCount === 0, `must be a multiple of ${bucketCount}`)
+    .default(12)
+    .describe("partitions of a new events topic: the most consumers that share the work"),
+  LOGBOOM_KAFKA_REPLICATION: whole(1, 15)
+    .default(3)
+    .describe("replicas of new topics; an acknowledged event is on more than half of them"),
+  LOGBOOM_KAFKA_RETENTION_HOURS: whole(1, 87_600)
+    .default(168)
+    .describe("hours that a new events topic keeps what consumers may still have to store"),
+  LOGBOOM_KAFKA_SASL: z
+    .string()
+    .regex(
+      /^(plain|scram-sha-256|scram-sha-512):[^\s]+$/,
+      "expected plain:USER, scram-sha-256:USER or scram-sha-512:USER",
+    )
+    .optional()
+    .describe("mechanism and user, as `scram-sha-512:logboom`"),
+  LOGBOOM_KAFKA_PASSWORD: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("the user's password, or `file:PATH` of a file that holds it"),
+  LOGBOOM_KAFKA_TLS: z
+    .enum(["off", "on"])
+    .default("off")
+    .describe("whether brokers are reached by TLS"),
+  LOGBOOM_KAFKA_CA_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("certificates (PEM) to trust in place of the system's"),
   LOGBOOM_MAX_EVENT_BYTES: whole(1, 16 * MIB)
     .default(MIB)
     .describe("largest message of one event"),
@@ -76,6 +146,15 @@ export const environment = {
   LOGBOOM_STORE_MEMORY_BYTES: whole(256 * MIB, 2 ** 50)
     .default(1024 * MIB)
     .describe("memory bound of the embedded ClickHouse server"),
+  LOGBOOM_CLICKHOUSE_URL: storeUrls.describe(
+    "ClickHouse in place of the embedded one; for a cluster one server of each shard, comma-separated",
+  ),
+  LOGBOOM_CLICKHOUSE_USER: z.string().min(1).default("default").describe("user of that server"),
+  LOGBOOM_CLICKHOUSE_PASSWORD: z.string().default("").describe("password of that user"),
+  LOGBOOM_CLICKHOUSE_DATABASE: identifier.default("logboom").describe("database on that server"),
+  LOGBOOM_CLICKHOUSE_CLUSTER: identifier
+    .optional()
+    .describe("cluster of that server: tables are replicated, searches ask every shard"),
   LOGBOOM_INDEX_QUIET_MS: whole(1_000, 86_400_000)
     .default(600_000)
     .describe("a past day without new events for so long gets its message index"),
@@ -113,23 +192,44 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones.
+ * Reads the configuration. An empty variable counts as absent, as docker compose passes unset ones. A
+ * secret may be in a file that the variable with `_FILE` after its name names.
  *
- * @throws ConfigError naming every fault; values of tokens and keys are not repeated.
+ * @throws ConfigError naming every fault; values of secrets are not repeated.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = [];
   const given = Object.fromEntries(
-    Object.keys(environment)
-      .map((name) => [name, env[name]])
-      .filter(([, value]) => value !== undefined && value !== ""),
-  );
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new ConfigError(
-    result.error.issues.map((issue) => {
-      const name = String(issue.path[0]);
-      const value = /_(TOKEN|KEY)$/.test(name) ? "" : ` "${env[name] ?? ""}"`;
-      return `${name}${value}: ${issue.message}`;
+    Object.keys(environment).flatMap((name) => {
+      const value = env[name];
+      const path = isSecret(name) ? env[`${name}_FILE`] : undefined;
+      if (path !== undefined && path !== "") {
+        if (value !== undefined && value !== "") {
+          faults.push(`${name}: given as ${name}_FILE, too; give one of them`);
+        }
+        try {
+          return [[name, readFileSync(path, "utf8").replace(/\r?\n$/, "")]];
+        } catch (error) {
+          const { code = "" } = error as NodeJS.ErrnoException;
+          faults.push(`${name}_FILE "${path}": cannot be read (${code})`);
+          return [];
+        }
+      }
+      return value === undefined || value === "" ? [] : [[name, value]];
     }),
-  );
+  ) as Record<string, string>;
+  const result = schema.safeParse(given);
+  if (result.success && faults.length === 0) return result.data;
+  for (const issue of result.error?.issues ?? []) {
+    const name = String(issue.path[0]);
+    const value = given[name] ?? "";
+    // A URL with an "@" holds credentials, even where it is none of ours.
+    const shown = isSecret(name) || value.includes("@") ? "" : ` "${value}"`;
+    faults.push(`${name}${shown}: ${issue.message}`);
+  }
+  throw new ConfigError(faults);
+}
+
+function isSecret(name: string): boolean {
+  return /_(TOKEN|PASSWORD)$/.test(name) || name === "LOGBOOM_MASTER_KEY";
 }

@@ -54,6 +54,7 @@ export const eventType = avroType(schemaText);
 
 const SYNC_LENGTH = 16;
 const BLOCK_ID_LENGTH = 16;
+const BLOCK_ID_KEY = "logboom.block";
 const syncMarker = createHash("sha256").update(schemaText).digest().subarray(0, SYNC_LENGTH);
 
 const headerStart = Buffer.concat([
@@ -63,7 +64,7 @@ const headerStart = Buffer.concat([
   avroBytes("null"),
   avroBytes("avro.schema"),
   avroBytes(schemaText),
-  avroBytes("logboom.block"),
+  avroBytes(BLOCK_ID_KEY),
   avroLong(BLOCK_ID_LENGTH),
 ]);
 const headerEnd = Buffer.concat([avroLong(0), syncMarker]);
@@ -111,6 +112,18 @@ export function isCurrentContainer(record: Buffer): boolean {
       headerLength,
     ) === 0
   );
+}
+
+/** The 16 bytes that name a record wherever it is repeated, as text; undefined when there are none in it. */
+export function blockIdOf(record: Buffer): string | undefined {
+  if (isCurrentContainer(record)) {
+    return record.toString("latin1", headerStart.length, headerStart.length + BLOCK_ID_LENGTH);
+  }
+  try {
+    return readHeader(record).meta.get(BLOCK_ID_KEY)?.toString("latin1");
+  } catch {
+    return undefined;
+  }
 }
 
 /** The blocks of a current container, without its header. */

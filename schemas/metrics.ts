@@ -1,6 +1,7 @@
 // Every metric of the service, declared once: name, help, labels and the closed list of their values.
 
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
+import { maxPartitions } from "./partition.ts";
 
 interface MetricDeclaration {
   readonly type: "counter" | "gauge" | "histogram";
@@ -11,7 +12,7 @@ interface MetricDeclaration {
 
 const errorCodes = Object.keys(errorCatalogue) as readonly ErrorCode[];
 const doors = ["native", "scalyr-upload-logs"] as const;
-const partitions = ["0", "1", "2", "3"] as const;
+const partitions = Array.from({ length: maxPartitions }, (_, partition) => String(partition));
 const latencyBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export const metricDeclarations = {
@@ -24,6 +25,11 @@ export const metricDeclarations = {
     type: "counter",
     help: "Encoded bytes of acknowledged events, by door.",
     labels: { door: doors },
+  },
+  logboom_ingest_body_bytes_total: {
+    type: "counter",
+    help: "Decompressed bytes of request bodies that were read whole, by door and outcome.",
+    labels: { door: doors, outcome: ["accepted", "duplicate", "refused", "failed"] },
   },
   logboom_ingest_requests_total: {
     type: "counter",
@@ -79,6 +85,10 @@ export const metricDeclarations = {
     help: "Age of the oldest log record not yet stored; 0 when all are.",
   },
   logboom_consumer_stored_events_total: { type: "counter", help: "Events stored." },
+  logboom_consumer_repeats_total: {
+    type: "counter",
+    help: "Log records not stored, because an earlier one of the partition has their block id.",
+  },
   logboom_consumer_inserts_total: {
     type: "counter",
     help: "Inserts into the store, by outcome.",
@@ -93,6 +103,16 @@ export const metricDeclarations = {
     type: "histogram",
     help: "Events of one insert into the store.",
     buckets: [1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000],
+  },
+  logboom_consumer_batch_bytes: {
+    type: "histogram",
+    help: "Encoded bytes of one insert into the store.",
+    buckets: [1e3, 1e4, 1e5, 1e6, 4e6, 16e6, 64e6],
+  },
+  logboom_consumer_fresh_seconds: {
+    type: "histogram",
+    help: "Age of a batch's oldest record when its events had become searchable.",
+    buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800],
   },
   logboom_dead_letters_total: {
     type: "counter",

@@ -3,6 +3,7 @@ import {
   type ClickHouseClient,
   ClickHouseError,
   ClickHouseLogLevel,
+  type ClickHouseSettings,
   createClient,
 } from "@clickhouse/client";
 
@@ -21,6 +22,8 @@ export interface StoreClientOptions {
   readonly maxConnections?: number;
   /** How long one request may take, ms. Default 60 s. */
   readonly requestTimeoutMs?: number;
+  /** Of every statement. */
+  readonly settings?: ClickHouseSettings;
 }
 
 /** A client over HTTP; close() it before the embedded store, which waits for kept connections. */
@@ -34,6 +37,7 @@ export function createStoreClient(
     password,
     database,
     application: "logboom",
+    clickhouse_settings: options.settings ?? {},
     max_open_connections: options.maxConnections ?? 8,
     request_timeout: options.requestTimeoutMs ?? 60_000,
     // shorter than the server's 10 s (ClickHouse's own default): the client must let go first

@@ -1,6 +1,7 @@
 // Renders the embedded ClickHouse's configuration and users: bounded memory and disk, two users, loopback only.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { searchSettings } from "./search-settings.ts";
 
 /** The user that writes, migrates and maintains. */
 export const writerUser = "logboom_writer";
@@ -65,16 +66,8 @@ export function renderUsers(config: EmbeddedConfig): string {
       listen: { max_sessions_for_user: 1 },
       writer: { max_threads: 1, max_insert_threads: 1 },
       reader: {
-        readonly: 2,
-        // with readonly=2 a closed socket stops the query within 10 ms; without, it runs on
-        cancel_http_readonly_queries_on_client_close: 1,
-        // else the regex is evaluated before the prefixes: four times the bytes
-        move_primary_key_columns_to_end_of_prewhere: 0,
-        // a pool of one-thread queries beats one query of many threads twofold
-        max_threads: 1,
+        ...searchSettings,
         max_memory_usage: Math.round(config.maxMemoryBytes * 0.4),
-        max_execution_time: 120,
-        use_query_cache: 0,
         constraints: {
           max_memory_usage: { max: Math.round(config.maxMemoryBytes * 0.4) },
           max_execution_time: { min: 1, max: 600 },

@@ -4,9 +4,19 @@ import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { LogboomError } from "../../schemas/errors.ts";
+import { renderDatabases, renderForCluster, type Cluster } from "./cluster.ts";
 import { createStoreClient, type StoreClient, type StoreConnection } from "./client.ts";
 
 const shippedTables = fileURLToPath(new URL("../../schemas/tables/", import.meta.url));
+
+/** ON CLUSTER waits up to 180 s for every server. */
+const REQUEST_TIMEOUT_MS = 200_000;
+
+interface MigrateOptions {
+  readonly tablesDir?: string;
+  /** The cluster's name, when the store is one. */
+  readonly cluster?: string | undefined;
+}
 
 interface Migration {
   readonly name: string;
@@ -18,25 +28,31 @@ interface Migration {
  * Makes the database and applies every file that is not recorded yet. Safe when several processes
  * start at once: each file is one statement that may be repeated (IF NOT EXISTS), and a crash
  * between a statement and its record only repeats it.
- * Throws LogboomError INTERNAL when a file was changed after it had been applied.
+ * Throws LogboomError INTERNAL when a file was changed after it had been applied, or the tables there
+ * are of one server while a cluster is asked for, or the reverse.
  */
 export async function migrateStore(
   connection: StoreConnection,
   logger: Logger,
-  tablesDir: string = shippedTables,
+  options: MigrateOptions = {},
 ): Promise<void> {
-  await createDatabase(connection);
-  const client = createStoreClient(connection);
+  const { database } = connection;
+  const cluster = options.cluster === undefined ? undefined : { name: options.cluster, database };
+  await createDatabase(connection, cluster);
+  const client = createStoreClient(connection, { requestTimeoutMs: REQUEST_TIMEOUT_MS });
   try {
+    const tablesDir = options.tablesDir ?? shippedTables;
     const [first, ...rest] = await readMigrations(tablesDir);
     if (!first) throw new LogboomError("INTERNAL", `no migrations in "${tablesDir}"`);
+    await refuseOtherKind(client, cluster);
     // the table of migrations cannot be looked up in itself
-    await client.command({ query: first.statement });
+    await run(client, first, cluster);
     const applied = await readApplied(client);
     for (const migration of [first, ...rest]) {
       const checksum = applied.get(migration.name);
       if (checksum === undefined) {
-        await apply(client, migration);
+        await run(client, migration, cluster);
+        await record(client, migration);
         logger.info({ migration: migration.name }, "migration applied");
       } else if (checksum !== migration.checksum) {
         throw editedError(migration, checksum);
@@ -48,9 +64,15 @@ export async function migrateStore(
 }
 
 /** The database may be made by an administrator, and the user not allowed to: look before. */
-async function createDatabase(connection: StoreConnection): Promise<void> {
+async function createDatabase(
+  connection: StoreConnection,
+  cluster: Cluster | undefined,
+): Promise<void> {
   // a request that names an absent database is refused
-  const client = createStoreClient({ ...connection, database: "default" });
+  const client = createStoreClient(
+    { ...connection, database: "default" },
+    { requestTimeoutMs: REQUEST_TIMEOUT_MS },
+  );
   try {
     const found = await client.query({
       query: "SELECT 1 FROM system.databases WHERE name = {database:String}",
@@ -58,13 +80,35 @@ async function createDatabase(connection: StoreConnection): Promise<void> {
       format: "JSONEachRow",
     });
     if ((await found.json()).length > 0) return;
-    await client.command({
-      query: "CREATE DATABASE IF NOT EXISTS {database:Identifier}",
-      query_params: { database: connection.database },
-    });
+    if (cluster === undefined) {
+      await client.command({
+        query: "CREATE DATABASE IF NOT EXISTS {database:Identifier}",
+        query_params: { database: connection.database },
+      });
+    }
+    for (const query of cluster === undefined ? [] : renderDatabases(cluster)) {
+      await client.command({ query });
+    }
   } finally {
     await client.close();
   }
+}
+
+/** Tables of one server do not become a cluster's by IF NOT EXISTS: the shards' events would stay apart. */
+async function refuseOtherKind(client: StoreClient, cluster: Cluster | undefined): Promise<void> {
+  const result = await client.query({
+    query: `SELECT engine FROM system.tables
+            WHERE database = currentDatabase() AND name = 'migrations'`,
+    format: "JSONEachRow",
+  });
+  const [table] = await result.json<{ engine: string }>();
+  const isReplicated = table?.engine.startsWith("Replicated");
+  if (table === undefined || isReplicated === (cluster !== undefined)) return;
+  const found = isReplicated ? "are a cluster's" : "are one server's";
+  throw new LogboomError(
+    "INTERNAL",
+    `the tables in the database ${found}, and LOGBOOM_CLICKHOUSE_CLUSTER is ${cluster === undefined ? "not set" : "set"}; use another database`,
+  );
 }
 
 async function readMigrations(dir: string): Promise<Migration[]> {
@@ -86,8 +130,16 @@ async function readApplied(client: StoreClient): Promise<Map<string, string>> {
   return new Map(rows.map(({ name, checksum }) => [name, checksum]));
 }
 
-async function apply(client: StoreClient, { name, statement, checksum }: Migration): Promise<void> {
-  await client.command({ query: statement });
+async function run(
+  client: StoreClient,
+  { statement }: Migration,
+  cluster: Cluster | undefined,
+): Promise<void> {
+  const statements = cluster === undefined ? [statement] : renderForCluster(statement, cluster);
+  for (const query of statements) await client.command({ query });
+}
+
+async function record(client: StoreClient, { name, checksum }: Migration): Promise<void> {
   await client.insert({
     table: "migrations",
     columns: ["name", "checksum"],

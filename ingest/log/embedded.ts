@@ -58,6 +58,7 @@ interface Head extends Partial<Place> {
 export class EmbeddedLog implements Log {
   readonly id: string;
   readonly partitionCount = bucketCount;
+  readonly maxBytes: number;
   readonly #env: RootDatabase;
   /** Of compacted streams; those of events are in the segments. */
   readonly #values: Database<Buffer, RecordKey>;
@@ -68,7 +69,6 @@ export class EmbeddedLog implements Log {
   readonly #positions: Database<Position, [group: string, partition: number]>;
   readonly #receipts: Database<Omit<Receipt, "key">, string>;
   readonly #facts: Database<string | number, string>;
-  readonly #maxBytes: number;
   readonly #now: () => number;
   readonly #moved: Movement = new EventEmitter();
   /** Next offset of each partition of `events`; this process is its only writer. */
@@ -97,7 +97,7 @@ export class EmbeddedLog implements Log {
 
   private constructor({ dir, maxBytes, now = Date.now }: EmbeddedLogOptions) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
     this.#now = now;
     // Not noMemInit: unused ends of pages would hold whatever the process had freed, secrets as well.
     this.#env = open({ path: join(dir, "log.mdb"), maxDbs: 8 });
@@ -141,7 +141,7 @@ export class EmbeddedLog implements Log {
     // Accounts and dead letters are always taken: refusing them would stop what frees the log.
     if (isEvents) {
       const heldBytes = this.#sizeBytes + this.#arrivingBytes + addedBytes;
-      if (heldBytes > this.#maxBytes) throw this.#full(addedBytes);
+      if (heldBytes > this.maxBytes) throw this.#full(addedBytes);
       this.#arrivingBytes += addedBytes;
       try {
         await this.#keepPace();
@@ -221,8 +221,8 @@ export class EmbeddedLog implements Log {
 
   health(): { isUp: boolean; reason?: string } {
     if (this.#isClosed) return { isUp: false, reason: "closed" };
-    if (this.#sizeBytes < this.#maxBytes) return { isUp: true };
-    return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.#maxBytes} bytes` };
+    if (this.#sizeBytes < this.maxBytes) return { isUp: true };
+    return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.maxBytes} bytes` };
   }
 
   async close(): Promise<void> {
@@ -406,8 +406,8 @@ export class EmbeddedLog implements Log {
   #full(addedBytes: number): LogboomError {
     return new LogboomError(
       "OVERLOADED",
-      `the log holds ${this.#sizeBytes} bytes that are not stored yet; ${addedBytes} more exceed its bound of ${this.#maxBytes}`,
-      { retryAfterSeconds: FULL_RETRY_AFTER_SECONDS, details: { limit: this.#maxBytes } },
+      `the log holds ${this.#sizeBytes} bytes that are not stored yet; ${addedBytes} more exceed its bound of ${this.maxBytes}`,
+      { retryAfterSeconds: FULL_RETRY_AFTER_SECONDS, details: { limit: this.maxBytes } },
     );
   }
 

@@ -22,6 +22,8 @@ export interface LogRecord {
   readonly value: Buffer;
   /** ms since the epoch */
   readonly appendedAt: number;
+  /** An earlier record of the partition has the same block id: of its events nothing is to be stored. */
+  readonly isRepeat?: boolean;
 }
 
 /** Proof that a request was appended, kept so that its repeat is recognised, restarts included. */
@@ -73,6 +75,10 @@ export interface Log {
   /** Names this log for ever: offsets of another log, even at the same address, mean nothing to it. */
   readonly id: string;
   readonly partitionCount: number;
+  /** Bytes that it holds: on disk, or, where the disk is elsewhere, appended and not yet acknowledged. */
+  readonly sizeBytes: number;
+  /** Appends of events beyond it are refused. */
+  readonly maxBytes: number;
 
   /**
    * Appends records and receipts and resolves once all are durable. When it rejects, none, or (over

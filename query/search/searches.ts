@@ -13,8 +13,8 @@ import { Scan, sliceOptions } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
 import { StatementPool } from "./statement-pool.ts";
 
-/** How long the first request waits, so that a quick search needs one round trip. */
-const FAST_PATH_MS = 300;
+/** How long the first request waits, so that a quick search needs one round trip and others show something within 300 ms. */
+const FAST_PATH_MS = 250;
 /** How often a finished search asks whether events have come since. */
 const FRESH_MS = 200;
 const SWEEP_MS = 5_000;

@@ -78,7 +78,7 @@ const records = (...groups: readonly (readonly string[])[]) =>
   append(...groups.map((messages) => encodeEvents(messages.map((message) => event(message)))));
 
 function consume(): Promise<Consumption> {
-  return consumeEvents({ config, log, store: opened.writer, instruments, logger: silentLogger });
+  return consumeEvents({ config, log, shards: [opened.writer], instruments, logger: silentLogger });
 }
 
 async function consumed(timeoutMs = 20_000): Promise<void> {

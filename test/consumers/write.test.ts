@@ -51,7 +51,7 @@ const consume = () =>
   consumeEvents({
     config,
     log,
-    store: opened.writer,
+    shards: [opened.writer],
     instruments: createInstruments(false),
     logger: silentLogger,
   });
@@ -124,7 +124,7 @@ describe("a batch", () => {
     const consumption = await consumeEvents({
       config,
       log: forgetful,
-      store: opened.writer,
+      shards: [opened.writer],
       instruments: createInstruments(false),
       logger: silentLogger,
     });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Coalescer } from "../../ingest/coalescer.ts";
 import type { EncodedRequest } from "../../ingest/encode.ts";
 import type { Receipt } from "../../ingest/log/log.ts";
-import { decodeContainer } from "../../schemas/event-codec.ts";
+import { blockIdOf, decodeContainer } from "../../schemas/event-codec.ts";
 import { anEvent, encode } from "../schemas/random-event.ts";
 import { openTempLog, readFrom, type TempLog } from "./log/log-fixture.ts";
 
@@ -95,6 +95,27 @@ test("every record has a block id of its own", async () => {
   await coalescer.submit(requestOf("same", 0));
   const [first, second] = await readFrom(temp.log, 0);
   expect(first?.value).not.toEqual(second?.value);
+});
+
+// An edge may die between appending events and their receipt; the repeat comes to another edge.
+test("a request with a receipt has records of its own, named alike when it is repeated", async () => {
+  const coalescer = new Coalescer(temp.log, 5);
+  const idsOf = async (partition: number) =>
+    (await readFrom(temp.log, partition)).map(({ value }) => blockIdOf(value));
+  await Promise.all([
+    coalescer.submit(requestOf("shared", 0)),
+    coalescer.submit(requestOf("keyed", 0, 1), receiptOf("k")),
+    coalescer.submit(requestOf("shared as well", 0)),
+  ]);
+  expect(await recordsOf(0)).toEqual([["shared", "shared as well"], ["keyed"]]);
+  await new Coalescer(temp.log, 0).submit(requestOf("keyed", 0, 1), receiptOf("k"));
+  await coalescer.submit(requestOf("keyed", 0, 1), receiptOf("another"));
+  const [, first, repeated, another] = await idsOf(0);
+  expect(repeated).toBe(first);
+  expect(another).not.toBe(first);
+  const ids = await idsOf(1);
+  expect(ids[1]).toBe(ids[0]);
+  expect(ids[0]).not.toBe(first);
 });
 
 describe("an append that fails", () => {

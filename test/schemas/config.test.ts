@@ -1,5 +1,8 @@
 // The environment: what it may say, its defaults, and how all its faults are told at once.
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { ConfigError, environment, readConfig, type Config } from "../../schemas/config.ts";
 
 /** The faults of an environment that has some. */
@@ -131,6 +134,67 @@ test.each([
 ])("a master key that is %s is refused without being repeated", (_, key) => {
   const faults = faultsOf({ LOGBOOM_MASTER_KEY: key });
   expect(faults).toEqual(["LOGBOOM_MASTER_KEY: must be 64 hex digits"]);
+});
+
+describe("a secret's file", () => {
+  const dir = mkdtempSync(join(tmpdir(), "logboom-config-"));
+  const path = join(dir, "secret");
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  test("gives the secret without its line feed", () => {
+    writeFileSync(path, "a-perfectly-good-token\n");
+    expect(readConfig({ LOGBOOM_WRITE_TOKEN_FILE: path }).LOGBOOM_WRITE_TOKEN).toBe(
+      "a-perfectly-good-token",
+    );
+    expect(readConfig({ LOGBOOM_CLICKHOUSE_PASSWORD_FILE: path }).LOGBOOM_CLICKHOUSE_PASSWORD).toBe(
+      "a-perfectly-good-token",
+    );
+  });
+
+  test("that holds a bad one is refused without repeating it", () => {
+    writeFileSync(path, "bad one\n");
+    expect(faultsOf({ LOGBOOM_READ_TOKEN_FILE: path }).join()).toMatch(/^LOGBOOM_READ_TOKEN: /);
+    expect(faultsOf({ LOGBOOM_READ_TOKEN_FILE: path }).join()).not.toContain("bad one");
+  });
+
+  test("that is not there, or is given beside the secret, is a fault", () => {
+    const absent = join(dir, "absent");
+    expect(faultsOf({ LOGBOOM_READ_TOKEN_FILE: absent })).toEqual([
+      `LOGBOOM_READ_TOKEN_FILE "${absent}": cannot be read (ENOENT)`,
+    ]);
+    writeFileSync(path, "a-perfectly-good-token");
+    const both = { LOGBOOM_READ_TOKEN: "x".repeat(20), LOGBOOM_READ_TOKEN_FILE: path };
+    expect(faultsOf(both)).toHaveLength(1);
+  });
+
+  test("is for secrets alone", () => {
+    expect(readConfig({ LOGBOOM_HOST_FILE: path })).toEqual(readConfig({}));
+  });
+});
+
+describe("LOGBOOM_CLICKHOUSE_URL", () => {
+  test("may name a server, or one of each shard", () => {
+    const url = "http://a:8123, https://b:8443";
+    expect(readConfig({ LOGBOOM_CLICKHOUSE_URL: url }).LOGBOOM_CLICKHOUSE_URL).toEqual([
+      "http://a:8123",
+      "https://b:8443",
+    ]);
+  });
+
+  test.each([
+    "clickhouse:8123",
+    "tcp://clickhouse:9000",
+    "http://clickhouse:8123/logboom",
+    "http://a:8123,",
+  ])("may not be %j", (url) => {
+    expect(faultsOf({ LOGBOOM_CLICKHOUSE_URL: url })).toHaveLength(1);
+  });
+
+  test("with credentials is refused, and they are not repeated", () => {
+    const faults = faultsOf({ LOGBOOM_CLICKHOUSE_URL: "http://user:hidden@clickhouse:8123" });
+    expect(faults).toHaveLength(1);
+    expect(faults.join()).not.toContain("hidden");
+  });
 });
 
 test("all faults are named at once, a line each", () => {

@@ -21,7 +21,7 @@ function baseEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), PATH: path };
 }
 
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -31,7 +31,7 @@ async function findFreePort(): Promise<number> {
 }
 
 /** Ends the process group when this process dies without a word, as a cancelled test run does. */
-function startWatchdog(pid: number): ChildProcess {
+export function startWatchdog(pid: number): ChildProcess {
   const script = `read -r _; kill -KILL -${pid}`;
   const watchdog = spawn("sh", ["-c", script], {
     detached: true,
@@ -239,10 +239,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
 export async function runCli(
   dataDir: string,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn("node", ["query/cli.ts", ...args], {
     cwd: root,
-    env: { ...baseEnvironment(), LOGBOOM_DATA_DIR: dataDir },
+    env: { ...baseEnvironment(), ...env, LOGBOOM_DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

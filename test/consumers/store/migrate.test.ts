@@ -66,8 +66,8 @@ test("a later migration is applied to a store that has the earlier ones", async 
     join(dir, "900-probe.sql"),
     "-- a probe\nALTER TABLE migrations ADD COLUMN IF NOT EXISTS probe String",
   );
-  await migrateStore(connection, silentLogger, dir);
-  await migrateStore(connection, silentLogger, dir);
+  await migrateStore(connection, silentLogger, { tablesDir: dir });
+  await migrateStore(connection, silentLogger, { tablesDir: dir });
   expect(await select(client, "SELECT DISTINCT probe FROM migrations")).toEqual([{ probe: "" }]);
 });
 
@@ -75,7 +75,7 @@ test("an edited migration is an error that names its file", async () => {
   const dir = join(temp.dir, "edited");
   cpSync(shipped, dir, { recursive: true });
   writeFileSync(join(dir, "002-streams.sql"), "SELECT 1");
-  await expect(migrateStore(connection, silentLogger, dir)).rejects.toThrow(
+  await expect(migrateStore(connection, silentLogger, { tablesDir: dir })).rejects.toThrow(
     'migration "002-streams.sql" was edited',
   );
 });

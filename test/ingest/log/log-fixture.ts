@@ -11,11 +11,12 @@ export function makeTempDir(): { readonly dir: string; remove(): void } {
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-export interface TempLog extends AsyncDisposable {
+/** A log of its own; the embedded one unless said otherwise. */
+export interface TempLog<Kind extends Log = EmbeddedLog> extends AsyncDisposable {
   readonly dir: string;
-  readonly log: EmbeddedLog;
+  readonly log: Kind;
   /** Closes and opens it, as a restart does. */
-  reopen(): Promise<EmbeddedLog>;
+  reopen(): Promise<Kind>;
 }
 
 interface LogOptions {
@@ -80,7 +81,14 @@ export async function withPartition<Result>(
 
 /** All records of a partition from an offset on. */
 export function readFrom(log: Log, partition: number, offset = 0): Promise<LogRecord[]> {
-  return withPartition(log, partition, (assignment) => assignment.read(offset, 1e9, 0));
+  return withPartition(log, partition, async ({ read }) => {
+    const records: LogRecord[] = [];
+    for (;;) {
+      const next = await read((records.at(-1)?.offset ?? offset - 1) + 1, 1e9, 0);
+      if (next.length === 0) return records;
+      records.push(...next);
+    }
+  });
 }
 
 /** The records of all partitions, as text. */

@@ -1,0 +1,63 @@
+// The consumers stage: from the log into the store, and the store's care.
+import type { Log } from "../ingest/log/log.ts";
+import type { ProcessContext } from "../ingest/process.ts";
+import type { Stage } from "../ingest/serve.ts";
+import { consumeEvents, storeGroup } from "./consume.ts";
+import { startMaintenance } from "./maintain.ts";
+import { createStoreClient } from "./store/client.ts";
+import { migrateStore } from "./store/migrate.ts";
+import type { Store } from "./store/open.ts";
+
+const MAINTENANCE_INTERVAL_MS = 300_000;
+
+interface ConsumersOptions extends ProcessContext {
+  readonly log: Log;
+  readonly store: Store;
+}
+
+/** Brings the store's tables up to date, then consumes and maintains. */
+export async function startConsumers(options: ConsumersOptions): Promise<Stage> {
+  const { config, log, store, instruments, logger, keep } = options;
+  const [first] = store.shards;
+  await migrateStore(first, logger, { cluster: store.cluster });
+  const shards = store.shards.map((shard) => keep(createStoreClient(shard)));
+  const consumption = await consumeEvents({
+    config,
+    log,
+    shards,
+    instruments,
+    logger,
+    // Of all processes one holds the partition of a shard's number: that one maintains the shard.
+    accompany: (partition) => {
+      const shard = shards[partition];
+      return (
+        shard &&
+        startMaintenance({
+          store: shard,
+          logger,
+          retentionDays: config.LOGBOOM_RETENTION_DAYS,
+          quietMs: config.LOGBOOM_INDEX_QUIET_MS,
+          intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, config.LOGBOOM_INDEX_QUIET_MS),
+          onRun: (outcome) => instruments.logboom_maintenance_runs_total.inc({ outcome }),
+        })
+      );
+    },
+  });
+  return {
+    routes: [],
+    checks: { log: () => log.health(), store: () => store.check() },
+    refresh: async () => {
+      const { isUp } = await store.check();
+      instruments.logboom_store_up.set(isUp ? 1 : 0);
+      const lags = await log.lag(storeGroup);
+      for (const { partition, records } of lags) {
+        instruments.logboom_consumer_lag_records.set({ partition: String(partition) }, records);
+      }
+      const oldest = Math.min(...lags.map(({ oldestAppendedAt }) => oldestAppendedAt ?? Infinity));
+      instruments.logboom_consumer_lag_seconds.set(
+        Number.isFinite(oldest) ? (Date.now() - oldest) / 1000 : 0,
+      );
+    },
+    close: () => consumption.close(),
+  };
+}

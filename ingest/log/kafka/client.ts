@@ -1,0 +1,123 @@
+// Kafka clients as this service makes them: its connection settings, zstd, a native checksum, its own logger.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import { zstdCompress, zstdDecompress } from "node:zlib";
+import { crc32c } from "@node-rs/crc32";
+import type * as KafkaJs from "kafkajs";
+import type { Logger } from "pino";
+
+export interface KafkaConnection {
+  /** host:port of some brokers; the others are learnt from them */
+  readonly brokers: readonly string[];
+  readonly sasl?: KafkaJs.SASLOptions;
+  readonly tls?: { readonly caFile?: string };
+}
+
+/** A request that a broker does not answer for so long is sent anew, to whoever leads by then. */
+export const REQUEST_TIMEOUT_MS = 5_000;
+
+/**
+ * The most that a batch of records shrinks on its way. A fetch is bounded by its bytes on the wire and
+ * decompressed whole, so a consumer's memory is bounded only if the ratio is.
+ */
+export const MAX_COMPRESSION_RATIO = 32;
+const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
+
+const require = createRequire(import.meta.url);
+useNativeChecksum();
+dropIdleTimers();
+const kafkajs = require("kafkajs") as typeof KafkaJs;
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
+  compress: async ({ buffer }: { readonly buffer: Buffer }) => {
+    const packed = await compress(buffer);
+    const missing = Math.ceil(buffer.length / MAX_COMPRESSION_RATIO) - packed.length;
+    return missing > 0 ? Buffer.concat([packed, skippableFrame(missing)]) : packed;
+  },
+  decompress: (bytes: Buffer) => decompress(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES }),
+});
+
+export const { CompressionTypes, ConfigResourceTypes, PartitionAssigners } = kafkajs;
+
+/** What reads and administers; writing is the lanes' alone. */
+export type Clients = Pick<KafkaJs.Kafka, "admin" | "consumer">;
+
+export function createClients(connection: KafkaConnection, logger: Logger): Clients {
+  return createKafka(connection, logger);
+}
+
+/** A producer that loses nothing only as lane.ts uses it: the linter keeps others away. */
+export function createProducer(connection: KafkaConnection, logger: Logger): KafkaJs.Producer {
+  return createKafka(connection, logger).producer({
+    idempotent: true,
+    allowAutoTopicCreation: false,
+    // Asked anew at every retry, so it must not choose.
+    createPartitioner: () => givenPartition,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
+  });
+}
+
+function givenPartition({ message }: { readonly message: KafkaJs.Message }): number {
+  if (message.partition === undefined) throw new TypeError("a record without a partition");
+  return message.partition;
+}
+
+function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka {
+  const { brokers, sasl, tls } = connection;
+  return new kafkajs.Kafka({
+    clientId: "logboom",
+    brokers: [...brokers],
+    ...(sasl !== undefined && { sasl }),
+    ...(tls !== undefined && {
+      ssl: tls.caFile === undefined ? true : { ca: [readFileSync(tls.caFile, "utf8")] },
+    }),
+    connectionTimeout: 3_000,
+    authenticationTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator:
+      () =>
+      ({ level, namespace, log }) => {
+        const { message, timestamp: _, logger: __, stack: ___, ...facts } = log;
+        // What it calls an error it repeats by itself; what remains one reaches us, and we report it.
+        logger.debug({ ...facts, namespace, level: kafkajs.logLevel[level] }, `kafka: ${message}`);
+      },
+  });
+}
+
+/** A zstd frame of at least this many bytes that readers step over. */
+function skippableFrame(sizeBytes: number): Buffer {
+  const frame = Buffer.alloc(8 + sizeBytes);
+  frame.writeUInt32LE(0x184d2a50, 0);
+  frame.writeUInt32LE(sizeBytes, 4);
+  return frame;
+}
+
+/** kafkajs computes CRC32C in JavaScript, a third of a producer's CPU time; the native one gives the same. */
+function useNativeChecksum(): void {
+  const path = require.resolve("kafkajs/src/protocol/recordBatch/crc32C/index.js");
+  require(path);
+  const module = require.cache[path];
+  if (module !== undefined) module.exports = (bytes: Buffer) => crc32c(bytes);
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+/** After every answer kafkajs sets a timer of a negative time to look at an empty queue; Node.js warns of it. */
+function dropIdleTimers(): void {
+  const { prototype } = require("kafkajs/src/network/requestQueue/index.js") as {
+    readonly prototype: RequestQueue;
+  };
+  const schedule = prototype.scheduleCheckPendingRequests;
+  prototype.scheduleCheckPendingRequests = function () {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+}

@@ -1,0 +1,137 @@
+// Reads one partition by offsets out of what its consumer fetches ahead, within a bound.
+import type { LogRecord } from "../log.ts";
+import type { BlockMemory } from "./block-memory.ts";
+import type { Fetched, Member } from "./member.ts";
+import { toLogRecord } from "./record.ts";
+
+/** A fetch from elsewhere comes late once or twice; then what should be fetched is gone. */
+const MAX_STRAYS = 3;
+/** Fetching pauses with so much at hand; one fetch may come on top. */
+const AHEAD_BYTES = 8 * 1024 * 1024;
+
+interface ReaderOptions {
+  readonly member: Member;
+  readonly partition: number;
+  readonly memory: BlockMemory;
+  /** Where fetching begins: before `first` only block ids are taken, those of its doubles. */
+  readonly fetchFrom: number;
+  readonly first: number;
+  /** One past the newest record, as known when the partition was assigned. */
+  readonly highWatermark: number;
+  readonly signal: AbortSignal;
+  /** Called when fetches do not begin where they have to: its records were deleted meanwhile. */
+  readonly onGone: () => void;
+}
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  #records: LogRecord[] = [];
+  #bytes = 0;
+  /** Records below it are not kept. */
+  #first: number;
+  /** Where the next fetch has to begin. */
+  #next: number;
+  #highWatermark: number;
+  #isPaused = false;
+  #strays = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#first = options.first;
+    this.#next = options.fetchFrom;
+    this.#highWatermark = options.highWatermark;
+    options.memory.beginAt(options.fetchFrom);
+    this.#seek(options.fetchFrom);
+    this.#resume();
+    options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+  }
+
+  take({ from, messages, highWatermark }: Fetched): boolean {
+    const { memory, signal, onGone } = this.#options;
+    if (signal.aborted) return false;
+    if (from !== this.#next) {
+      if (++this.#strays >= MAX_STRAYS) onGone();
+      else this.#seek(this.#next);
+      return false;
+    }
+    this.#strays = 0;
+    this.#highWatermark = highWatermark;
+    for (const message of messages) {
+      const record = toLogRecord(message);
+      const isRepeat = memory.isRepeat(record.offset, record.value);
+      this.#next = record.offset + 1;
+      if (record.offset < this.#first) continue;
+      this.#records.push(isRepeat ? { ...record, isRepeat } : record);
+      this.#bytes += record.value.length;
+    }
+    if (this.#bytes >= AHEAD_BYTES) {
+      this.#isPaused = true;
+      this.#options.member.pause(this.#options.partition);
+    }
+    this.#wake?.();
+    return true;
+  }
+
+  /** See {@link Assignment.read}. What is known to be there is waited for, however long it takes. */
+  async read(offset: number, maxBytes: number, maxWaitMs: number): Promise<LogRecord[]> {
+    this.#moveTo(offset);
+    const deadline = performance.now() + maxWaitMs;
+    while (this.#records.length === 0 && !this.#options.signal.aborted) {
+      const isKnownToCome = this.#next < this.#highWatermark && offset < this.#highWatermark;
+      const leftMs = isKnownToCome ? Number.POSITIVE_INFINITY : deadline - performance.now();
+      if (leftMs <= 0) break;
+      await this.#wait(leftMs);
+    }
+    return this.#fitting(maxBytes);
+  }
+
+  #moveTo(offset: number): void {
+    if (offset < this.#first) {
+      this.#records = [];
+      this.#bytes = 0;
+      this.#next = offset;
+      this.#seek(offset);
+    }
+    this.#first = offset;
+    const keep = this.#records.findIndex((record) => record.offset >= offset);
+    for (const { value } of this.#records.splice(0, keep < 0 ? this.#records.length : keep)) {
+      this.#bytes -= value.length;
+    }
+    if (this.#isPaused && this.#bytes < AHEAD_BYTES / 2) this.#resume();
+  }
+
+  /** A partition that was lost is the next owner's to move, also where that is this process again. */
+  #seek(offset: number): void {
+    const { member, partition, signal } = this.#options;
+    if (!signal.aborted) member.seek(partition, offset);
+  }
+
+  #resume(): void {
+    const { member, partition, signal } = this.#options;
+    this.#isPaused = false;
+    if (!signal.aborted) member.resume(partition);
+  }
+
+  #fitting(maxBytes: number): LogRecord[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { value } of this.#records) {
+      bytes += value.length;
+      if (bytes > maxBytes && count > 0) break;
+      count++;
+    }
+    return this.#records.slice(0, count);
+  }
+
+  #wait(maxWaitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = Number.isFinite(maxWaitMs) ? setTimeout(() => this.#wake?.(), maxWaitMs) : null;
+      this.#wake = () => {
+        if (timer !== null) clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,168 @@
+// Brokers that die, hang and are all away: what was acknowledged is there, once after doubles are dropped.
+//
+// LOGBOOM_TEST_KAFKA_ROUNDS repeats kill and freeze, LOGBOOM_TEST_KAFKA_FREEZE_MS is how long a broker hangs.
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Log, NewRecord } from "../../../../ingest/log/log.ts";
+import { anEvent, encode } from "../../../schemas/random-event.ts";
+import { decodeContainer, encodeContainer } from "../../../../schemas/event-codec.ts";
+import { KafkaCluster } from "../../../support/kafka.ts";
+import { eventRecord, readFrom } from "../log-fixture.ts";
+import { openKafkaLog } from "./kafka-fixture.ts";
+
+const rounds = Number(process.env["LOGBOOM_TEST_KAFKA_ROUNDS"] ?? 1);
+const freezeMs = Number(process.env["LOGBOOM_TEST_KAFKA_FREEZE_MS"] ?? 9_000);
+const SENDERS = 16;
+
+let cluster: KafkaCluster;
+
+beforeAll(async () => {
+  cluster = await KafkaCluster.start(3);
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+});
+
+interface Sending {
+  readonly acknowledged: ReadonlySet<string>;
+  /** Appends that failed and were repeated. */
+  readonly failures: number;
+  stop(): Promise<void>;
+}
+
+/** Concurrent senders, each over several partitions, that repeat an append until it is acknowledged. */
+function startSending(log: Log): Sending {
+  const acknowledged = new Set<string>();
+  let failures = 0;
+  let isStopped = false;
+  const send = async (sender: number): Promise<void> => {
+    for (let number = 0; !isStopped; number++) {
+      const partitions = number % 3 === 0 ? [0, 1, 2, 3] : [(sender + number) % 4];
+      const names = partitions.map((partition) => `${sender}/${number}/${partition}`);
+      const records: NewRecord[] = partitions.map((partition, index) => {
+        const message = (names[index] ?? "").padEnd(100 + ((number * 7919) % 20_000), ".");
+        const value = encodeContainer(randomBytes(16), [encode([anEvent({ message })])]);
+        return eventRecord(partition, value);
+      });
+      for (;;) {
+        try {
+          await log.append(records);
+          break;
+        } catch {
+          failures++;
+          await sleep(50);
+        }
+      }
+      for (const name of names) acknowledged.add(name);
+    }
+  };
+  const sending = Promise.all(Array.from({ length: SENDERS }, (_, sender) => send(sender)));
+  return {
+    acknowledged,
+    get failures() {
+      return failures;
+    },
+    stop: async () => {
+      isStopped = true;
+      await sending;
+    },
+  };
+}
+
+/** What consumers would store of the whole log, by name, and how many records they would drop. */
+async function audit(log: Log): Promise<{ counts: Map<string, number>; dropped: number }> {
+  const counts = new Map<string, number>();
+  let dropped = 0;
+  for (let partition = 0; partition < log.partitionCount; partition++) {
+    for (const { value, isRepeat } of await readFrom(log, partition)) {
+      if (isRepeat) {
+        dropped++;
+        continue;
+      }
+      const name = decodeContainer(value)[0]?.message.replace(/\.*$/, "") ?? "";
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return { counts, dropped };
+}
+
+async function waitForProgress({ acknowledged }: Sending): Promise<void> {
+  const begin = acknowledged.size;
+  for (let tries = 0; acknowledged.size < begin + 200; tries++) {
+    if (tries > 3000) throw new Error("nothing is acknowledged any more");
+    await sleep(20);
+  }
+}
+
+/** It asks the brokers every few seconds. */
+async function waitUntilUp(log: Log): Promise<void> {
+  for (let tries = 0; !log.health().isUp && tries < 1000; tries++) await sleep(20);
+  expect(log.health()).toEqual({ isUp: true });
+}
+
+test(
+  `in ${rounds} rounds of a broker killed and one frozen, what was acknowledged is there exactly once`,
+  { timeout: 600_000 },
+  async () => {
+    await using temp = await openKafkaLog({ brokers: cluster.brokers, replication: 3 });
+    const sending = startSending(temp.log);
+    await waitForProgress(sending);
+    for (let round = 0; round < rounds; round++) {
+      const [killed, frozen] = [1 + (round % 3), 1 + ((round + 1) % 3)];
+      await cluster.kill(killed);
+      await waitForProgress(sending);
+      await cluster.restart(killed);
+      await waitForProgress(sending);
+      cluster.freeze(frozen);
+      await sleep(freezeMs);
+      cluster.thaw(frozen);
+      await waitForProgress(sending);
+    }
+    await sending.stop();
+    await waitUntilUp(temp.log);
+
+    const { counts, dropped } = await audit(temp.log);
+    const { acknowledged, failures } = sending;
+    console.log(`${acknowledged.size} acknowledged, ${failures} repeated, ${dropped} dropped`);
+    expect([...acknowledged].filter((name) => !counts.has(name))).toEqual([]);
+    expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
+  },
+);
+
+test("without its majority the log says so in bounded time, and takes records again by itself", async () => {
+  const prefix = `test-${randomUUID()}`;
+  await using temp = await openKafkaLog({
+    brokers: cluster.brokers,
+    prefix,
+    replication: 3,
+    maxPendingBytes: 1_000_000,
+  });
+  const { log } = temp;
+  await log.append([eventRecord(0, "before")]);
+  await Promise.all([cluster.kill(1), cluster.kill(2)]);
+
+  const large = Buffer.alloc(400_000, "x");
+  const waiting = [0, 1].map((partition) => log.append([eventRecord(partition, large)]));
+  await expect(log.append([eventRecord(2, large)])).rejects.toMatchObject({ code: "OVERLOADED" });
+  const results = await Promise.allSettled(waiting);
+  for (const result of results) {
+    expect(result).toMatchObject({ status: "rejected", reason: { code: "UNAVAILABLE" } });
+  }
+  expect(log.health().isUp).toBe(false);
+
+  await Promise.all([cluster.restart(1), cluster.restart(2)]);
+  for (let tries = 0; ; tries++) {
+    try {
+      await log.append([eventRecord(0, "after")]);
+      break;
+    } catch (error) {
+      if (tries > 5) throw error;
+    }
+  }
+  await waitUntilUp(log);
+  const texts = (await readFrom(log, 0)).map(({ value }) => value.toString("utf8", 0, 6));
+  expect(texts[0]).toBe("before");
+  expect(texts).toContain("after");
+});

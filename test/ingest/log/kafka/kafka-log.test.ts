@@ -1,0 +1,146 @@
+// Kafka as the log: what every log does, and what only this one has to.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, inject, test } from "vitest";
+import { pino } from "pino";
+import { createClients } from "../../../../ingest/log/kafka/client.ts";
+import type { LogRecord } from "../../../../ingest/log/log.ts";
+import { encodeContainer } from "../../../../schemas/event-codec.ts";
+import { anEvent, encode } from "../../../schemas/random-event.ts";
+import { describeLog } from "../log-behaviour.ts";
+import { eventRecord, readFrom, withPartition } from "../log-fixture.ts";
+import { openKafkaLog } from "./kafka-fixture.ts";
+
+const brokers = inject("kafkaBrokers");
+
+describeLog(() => openKafkaLog({ brokers }));
+
+async function waitUntil(what: string, isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (isTrue()) return;
+    await sleep(20);
+  }
+  throw new Error(`${what} did not come true`);
+}
+
+describe("a record of which the log holds two", () => {
+  const block = (id: number, message: string) =>
+    encodeContainer(Buffer.alloc(16, id), [encode([anEvent({ message })])]);
+  const marksOf = (records: readonly LogRecord[]) =>
+    records.map(({ isRepeat }) => isRepeat ?? false);
+
+  test("is told from the first by its block id, within its partition", async () => {
+    await using temp = await openKafkaLog({ brokers });
+    const { log } = temp;
+    const records = [block(1, "a"), block(2, "b"), block(1, "a"), block(3, "a"), block(1, "a")];
+    for (const record of records) await log.append([eventRecord(0, record)]);
+    await log.append([eventRecord(1, block(1, "a"))]);
+    expect(marksOf(await readFrom(log, 0))).toEqual([false, false, true, false, true]);
+    expect(marksOf(await readFrom(log, 1))).toEqual([false]);
+  });
+
+  test("is told by an owner that begins behind the first, and by one that reads it twice", async () => {
+    await using temp = await openKafkaLog({ brokers });
+    for (const id of [1, 2, 1, 2]) await temp.log.append([eventRecord(0, block(id, "a"))]);
+    await withPartition(temp.log, 0, ({ commit }) => commit({ offset: 2, metadata: "" }));
+    const log = await temp.reopen();
+    const twice = await withPartition(log, 0, async ({ read }) => {
+      const first = await read(2, 1, 5000);
+      return [...first, ...(await read(2, 1, 5000)), ...(await read(3, 1, 5000))];
+    });
+    expect(twice.map(({ offset }) => offset)).toEqual([2, 2, 3]);
+    expect(marksOf(twice)).toEqual([true, true, true]);
+  });
+});
+
+describe("several edges on one log", () => {
+  test("see each other's receipts and accounts", async () => {
+    const prefix = `test-${randomUUID()}`;
+    await using one = await openKafkaLog({ brokers, prefix });
+    await using other = await openKafkaLog({ brokers, prefix });
+    expect(other.log.id).toBe(one.log.id);
+    const accounts: string[] = [];
+    await other.log.follow("accounts", ({ value }) => void accounts.push(value.toString()));
+    await one.log.append([], [{ key: "k", value: "v", expiresAt: Date.now() + 60_000 }]);
+    await one.log.append([
+      { stream: "accounts", partition: 0, key: "a", value: Buffer.from("account") },
+    ]);
+    await waitUntil(
+      "the receipt and the account",
+      () => other.log.findReceipt("k") === "v" && accounts.length === 1,
+    );
+  });
+});
+
+describe("the topics", () => {
+  const options = { brokers, prefix: `test-${randomUUID()}` };
+  const withAdmin = async (
+    task: (admin: ReturnType<ReturnType<typeof createClients>["admin"]>) => Promise<unknown>,
+  ): Promise<void> => {
+    const admin = createClients({ brokers }, pino({ level: "silent" })).admin();
+    await admin.connect();
+    try {
+      await task(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  };
+
+  test("of one name that are deleted and created anew are another log", async () => {
+    const first = await openKafkaLog(options);
+    const { id } = first.log;
+    await first[Symbol.asyncDispose]();
+    await withAdmin((admin) => admin.deleteTopics({ topics: [`${options.prefix}.events`] }));
+    await using second = await openKafkaLog(options);
+    expect(second.log.id).not.toBe(id);
+  });
+
+  test("that would lose what was acknowledged are refused, by name and setting", async () => {
+    const prefix = `test-${randomUUID()}`;
+    await withAdmin((admin) =>
+      admin.createTopics({
+        topics: [
+          {
+            topic: `${prefix}.events`,
+            numPartitions: 4,
+            configEntries: [
+              { name: "unclean.leader.election.enable", value: "true" },
+              { name: "max.message.bytes", value: String(2 ** 26) },
+            ],
+          },
+        ],
+      }),
+    );
+    await expect(openKafkaLog({ brokers, prefix })).rejects.toThrow(
+      expect.objectContaining({
+        code: "UNAVAILABLE",
+        message: `the Kafka topic "${prefix}.events" has unclean.leader.election.enable "true"; expected false`,
+      }),
+    );
+  });
+});
+
+test("records that shrink beyond all measure come back whole", async () => {
+  await using temp = await openKafkaLog({ brokers });
+  const values = Array.from({ length: 6 }, (_, n) => Buffer.alloc(2_000_000, String(n)));
+  await Promise.all(values.map((value) => temp.log.append([eventRecord(2, value)])));
+  expect((await readFrom(temp.log, 2)).map(({ value }) => value)).toEqual(values);
+});
+
+test("appends beyond the bound of what waits for Kafka are refused for two seconds", async () => {
+  await using temp = await openKafkaLog({ brokers, maxPendingBytes: 10_000 });
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, () => temp.log.append([eventRecord(0, Buffer.alloc(1000, "x"))])),
+  );
+  const refused = results.filter(({ status }) => status === "rejected");
+  expect(refused).toHaveLength(10);
+  expect(refused[0]).toMatchObject({
+    reason: {
+      code: "OVERLOADED",
+      retryAfterSeconds: 2,
+      message: "10000 bytes wait for Kafka's acknowledgement; 1000 more exceed the bound of 10000",
+    },
+  });
+  expect(await readFrom(temp.log, 0)).toHaveLength(10);
+  expect(temp.log.sizeBytes).toBe(0);
+});
