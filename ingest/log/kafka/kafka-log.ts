@@ -148,7 +148,7 @@ export class KafkaLog implements Log {
     });
     const first = latest;
     latest = undefined;
-    for (const record of first.values()) onRecord(record);
+    for (const record of first.values()) if (record.value.length > 0) onRecord(record);
     return this.#track(following);
   }
 
@@ -218,8 +218,8 @@ export class KafkaLog implements Log {
   }
 
   #topicOf(stream: StreamName): string {
-    const { events, accounts, deadLetters } = this.#topics;
-    return { events, accounts, "dead-letters": deadLetters }[stream];
+    const { events, accounts, usage, deadLetters } = this.#topics;
+    return { events, accounts, usage, "dead-letters": deadLetters }[stream];
   }
 
   #groupId(group: string): string {

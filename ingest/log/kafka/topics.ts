@@ -24,6 +24,7 @@ export interface Topics {
   readonly events: string;
   readonly accounts: string;
   readonly deadLetters: string;
+  readonly usage: string;
   readonly receipts: string;
   readonly partitionCount: number;
   /** Names the events topic for ever: one deleted and created anew has another. */
@@ -37,10 +38,11 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
     events: `${prefix}.events`,
     accounts: `${prefix}.accounts`,
     deadLetters: `${prefix}.dead-letters`,
+    usage: `${prefix}.usage`,
     receipts: `${prefix}.receipts`,
   };
   const existing = new Set(await admin.listTopics());
-  const compacted = { "cleanup.policy": "compact", "segment.ms": String(24 * HOUR_MS) };
+  const compacted = { "cleanup.policy": "compact", "segment.ms": String(HOUR_MS) };
   await ensure(admin, existing, names.events, options.partitions, replication, {
     "cleanup.policy": "delete",
     "retention.ms": String(retentionHours * HOUR_MS),
@@ -50,6 +52,7 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
   });
   await ensure(admin, existing, names.accounts, 1, replication, compacted);
   await ensure(admin, existing, names.deadLetters, 1, replication, compacted);
+  await ensure(admin, existing, names.usage, 1, replication, compacted);
   await ensure(admin, existing, names.receipts, 1, replication, {
     "cleanup.policy": "delete",
     "retention.ms": String(RECEIPT_RETENTION_MS),
