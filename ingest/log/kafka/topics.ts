@@ -27,6 +27,8 @@ export interface Topics {
   readonly usage: string;
   readonly receipts: string;
   readonly partitionCount: number;
+  /** in-sync replicas that an acknowledgement of events needs */
+  readonly minInSync: number;
   /** Names the events topic for ever: one deleted and created anew has another. */
   readonly logId: string;
 }
@@ -72,11 +74,12 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
   const settings = await readSettings(admin, names.events);
   const { clusterId } = await admin.describeCluster();
   const logId = `${clusterId}/${names.events}/${settings.get("flush.messages")}`;
-  return { ...names, partitionCount, logId };
+  const minInSync = Number(settings.get("min.insync.replicas"));
+  return { ...names, partitionCount, minInSync, logId };
 }
 
 /** Acknowledged means on this many replicas: a majority, so that one may be away. */
-function minInSync(replication: number): number {
+function majority(replication: number): number {
   return Math.floor(replication / 2) + 1;
 }
 
@@ -89,7 +92,7 @@ async function ensure(
   settings: Readonly<Record<string, string>>,
 ): Promise<void> {
   const durable = {
-    "min.insync.replicas": String(minInSync(replication)),
+    "min.insync.replicas": String(majority(replication)),
     "unclean.leader.election.enable": "false",
     "compression.type": "producer",
     "max.message.bytes": String(MAX_RECORD_BYTES),
