@@ -189,6 +189,24 @@ describe("a batch that is written twice", () => {
     expect(await stored()).toEqual(["same", "same", "same"]);
   });
 
+  test("in part, as a record that the log holds twice, is stored without it, and it is counted", async () => {
+    const [first, other] = [encodeEvents([event("a")]), encodeEvents([event("b")])];
+    const { records } = batchOf(first, other, first);
+    const counted = async () =>
+      (await instruments.logboom_consumer_repeats_total.get()).values[0]?.value ?? 0;
+    const before = await counted();
+    await write({
+      first: 0,
+      last: 2,
+      records: records.map((record) => ({ ...record, isRepeat: record.offset === 2 })),
+    });
+    expect(await stored()).toEqual(["a", "b"]);
+    expect((await counted()) - before).toBe(1);
+    // Nothing but repeats is nothing to insert.
+    await write({ first: 3, last: 5, records: records.map((one) => ({ ...one, isRepeat: true })) });
+    expect(await stored()).toEqual(["a", "b"]);
+  });
+
   test("that holds what the store refuses ends the same way both times", async () => {
     await withRefusal(async () => {
       const good = Array.from({ length: 6 }, (_, index) => `good ${index}`);

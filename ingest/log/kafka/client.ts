@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
 import { crc32c } from "@node-rs/crc32";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
@@ -22,6 +22,11 @@ export const REQUEST_TIMEOUT_MS = 5_000;
  * decompressed whole, so a consumer's memory is bounded only if the ratio is.
  */
 export const MAX_COMPRESSION_RATIO = 32;
+/** Level 1 makes 5 % more bytes than 3, for two thirds of the CPU time; node:zlib's own chunks are 16 KiB. */
+const packing = {
+  chunkSize: 256 * 1024,
+  params: { [constants.ZSTD_c_compressionLevel]: 1 },
+};
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
 const require = createRequire(import.meta.url);
@@ -32,13 +37,20 @@ const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: async ({ buffer }: { readonly buffer: Buffer }) => {
-    const packed = await compress(buffer);
-    const missing = Math.ceil(buffer.length / MAX_COMPRESSION_RATIO) - packed.length;
-    return missing > 0 ? Buffer.concat([packed, skippableFrame(missing)]) : packed;
-  },
-  decompress: (bytes: Buffer) => decompress(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES }),
+  compress: ({ buffer }: { readonly buffer: Buffer }) => packBatch(buffer),
+  decompress: (bytes: Buffer) =>
+    decompress(bytes, {
+      chunkSize: packing.chunkSize,
+      maxOutputLength: MAX_DECOMPRESSED_BYTES,
+    }),
 });
+
+/** A batch in zstd, filled up where it would shrink more than {@link MAX_COMPRESSION_RATIO} times. */
+export async function packBatch(batch: Buffer): Promise<Buffer> {
+  const packed = await compress(batch, packing);
+  const missing = Math.ceil(batch.length / MAX_COMPRESSION_RATIO) - packed.length;
+  return missing > 0 ? Buffer.concat([packed, skippableFrame(missing)]) : packed;
+}
 
 export const { CompressionTypes, ConfigResourceTypes, PartitionAssigners } = kafkajs;
 

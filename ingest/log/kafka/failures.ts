@@ -53,6 +53,11 @@ export function isRefused(error: unknown): boolean {
   return codesOf(error).some((code) => refusals.has(code));
 }
 
+/** Whether a topic is not known, or not yet to the broker that was asked. */
+export function isUnknownTopic(error: unknown): boolean {
+  return codesOf(error).includes("UNKNOWN_TOPIC_OR_PARTITION");
+}
+
 /** The failure as a caller of the log may see it. */
 export function unavailable(what: string, cause: unknown): LogboomError {
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -250,11 +250,18 @@ export class KafkaLog implements Log {
     if (this.#isClosed) throw new LogboomError("UNAVAILABLE", "the log is closed");
   }
 
-  /** An idle edge learns in this way, too, that Kafka is away or back. */
+  /** In this way an edge that nobody sends to learns, too, that Kafka is away, or back. */
   async #ask(): Promise<void> {
+    const { events, minInSync } = this.#topics;
     try {
-      await this.#admin.fetchTopicMetadata({ topics: [this.#topics.events] });
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [events] });
+      const short = topics[0]?.partitions.find(({ isr }) => isr.length < minInSync);
+      if (short !== undefined) {
+        const has = `${short.isr.length} replicas in sync; ${minInSync} are needed`;
+        throw new Error(`partition ${short.partitionId} of ${events} has ${has}`);
+      }
       this.#probeFailure = undefined;
+      this.#lanes.forgiveIdle();
     } catch (error) {
       this.#probeFailure = error instanceof Error ? error.message : String(error);
     }

@@ -59,6 +59,11 @@ export class Lanes {
     return this.#failure;
   }
 
+  /** Forgets a failure where nothing is on its way: who is told to stay away brings no success. */
+  forgiveIdle(): void {
+    if (this.pendingBytes === 0) this.#note(undefined);
+  }
+
   /**
    * Resolves once the records are on every in-sync replica.
    *

@@ -1,13 +1,19 @@
 // The topics of the log: created with what durability needs, and verified at every start.
 import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { LogboomError } from "../../../schemas/errors.ts";
 import { bucketCount, maxPartitions } from "../../../schemas/partition.ts";
 import { ConfigResourceTypes, REQUEST_TIMEOUT_MS } from "./client.ts";
+import { isUnknownTopic } from "./failures.ts";
 
 /** The largest event there may be (16 MiB), its record around it, and room. */
 const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
+const ID_SETTING = "delete.retention.ms";
+/** How long a topic that was just created may be unknown to the broker that is asked. */
+const CREATION_MS = 10_000;
+const ASK_AGAIN_MS = 100;
 /** Longer than any receipt is kept. */
 const RECEIPT_RETENTION_MS = 48 * HOUR_MS;
 
@@ -27,6 +33,8 @@ export interface Topics {
   readonly usage: string;
   readonly receipts: string;
   readonly partitionCount: number;
+  /** in-sync replicas that an acknowledgement of events needs */
+  readonly minInSync: number;
   /** Names the events topic for ever: one deleted and created anew has another. */
   readonly logId: string;
 }
@@ -47,8 +55,8 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
     "cleanup.policy": "delete",
     "retention.ms": String(retentionHours * HOUR_MS),
     "retention.bytes": "-1",
-    // Never reached, and for that reason a place for a number that is born and dies with the topic.
-    "flush.messages": String(2 ** 47 + randomInt(2 ** 47)),
+    // Of no effect on a topic that is not compacted: a place for a number that is born and dies with it.
+    [ID_SETTING]: String(2 ** 47 + randomInt(2 ** 47)),
   });
   await ensure(admin, existing, names.accounts, 1, replication, compacted);
   await ensure(admin, existing, names.deadLetters, 1, replication, compacted);
@@ -71,12 +79,13 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
   }
   const settings = await readSettings(admin, names.events);
   const { clusterId } = await admin.describeCluster();
-  const logId = `${clusterId}/${names.events}/${settings.get("flush.messages")}`;
-  return { ...names, partitionCount, logId };
+  const logId = `${clusterId}/${names.events}/${settings.get(ID_SETTING)}`;
+  const minInSync = Number(settings.get("min.insync.replicas"));
+  return { ...names, partitionCount, minInSync, logId };
 }
 
 /** Acknowledged means on this many replicas: a majority, so that one may be away. */
-function minInSync(replication: number): number {
+function majority(replication: number): number {
   return Math.floor(replication / 2) + 1;
 }
 
@@ -89,7 +98,7 @@ async function ensure(
   settings: Readonly<Record<string, string>>,
 ): Promise<void> {
   const durable = {
-    "min.insync.replicas": String(minInSync(replication)),
+    "min.insync.replicas": String(majority(replication)),
     "unclean.leader.election.enable": "false",
     "compression.type": "producer",
     "max.message.bytes": String(MAX_RECORD_BYTES),
@@ -128,12 +137,27 @@ async function ensure(
 }
 
 async function readSettings(admin: Admin, topic: string): Promise<Map<string, string>> {
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
-  });
+  const describe = () =>
+    admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    });
+  const { resources } = await whenKnown(describe);
   const entries = resources[0]?.configEntries ?? [];
   return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+}
+
+/** Repeats a question about a topic that another process may have created a moment ago. */
+async function whenKnown<Result>(ask: () => Promise<Result>): Promise<Result> {
+  const deadline = performance.now() + CREATION_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isUnknownTopic(error) || performance.now() > deadline) throw error;
+      await sleep(ASK_AGAIN_MS);
+    }
+  }
 }
 
 function wrong(topic: string, setting: string, value: unknown, expected: string): LogboomError {

@@ -14,6 +14,7 @@ import { createStoreClient, type StoreClient } from "../../../consumers/store/cl
 import { migrateStore } from "../../../consumers/store/migrate.ts";
 import { searchSettings } from "../../../consumers/store/search-settings.ts";
 import { readSearchRequest } from "../../../query/search/request.ts";
+import { Freshness } from "../../../query/search/freshness.ts";
 import { Searches } from "../../../query/search/searches.ts";
 import { readConfig } from "../../../schemas/config.ts";
 import { createInstruments } from "../../../schemas/instruments.ts";
@@ -176,7 +177,13 @@ test("a partition's batches go to one shard, and a search counts over all", asyn
   }
 
   if (reader === undefined) throw new Error("no reader");
-  const searches = new Searches({ config, store: reader, instruments, logger: silentLogger });
+  const searches = new Searches({
+    freshness: new Freshness(() => Promise.resolve([])),
+    config,
+    store: reader,
+    instruments,
+    logger: silentLogger,
+  });
   try {
     const request = readSearchRequest(
       new URLSearchParams({ customer: "acme", regex: ".*message.*", type: "EXACT_COUNTS_BINNED" }),

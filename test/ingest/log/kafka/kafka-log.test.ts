@@ -1,9 +1,10 @@
 // Kafka as the log: what every log does, and what only this one has to.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { zstdDecompressSync } from "node:zlib";
 import { describe, expect, inject, test } from "vitest";
 import { pino } from "pino";
-import { createClients } from "../../../../ingest/log/kafka/client.ts";
+import { createClients, packBatch } from "../../../../ingest/log/kafka/client.ts";
 import type { LogRecord } from "../../../../ingest/log/log.ts";
 import { encodeContainer } from "../../../../schemas/event-codec.ts";
 import { anEvent, encode } from "../../../schemas/random-event.ts";
@@ -120,7 +121,16 @@ describe("the topics", () => {
   });
 });
 
-test("records that shrink beyond all measure come back whole", async () => {
+// A fetch is bounded by its bytes on the wire: what it may become in memory is bounded by the ratio alone.
+test("a batch shrinks at most 32 times, and comes back whole", async () => {
+  for (const size of [10, 1_000, 1_000_000, 8_000_000]) {
+    const packed = await packBatch(Buffer.alloc(size, "x"));
+    expect(size / packed.length).toBeLessThanOrEqual(32);
+    expect(zstdDecompressSync(packed)).toEqual(Buffer.alloc(size, "x"));
+  }
+  const text = Buffer.from(Array.from({ length: 9_999 }, () => Math.random()).join("\n"));
+  expect((await packBatch(text)).length).toBeLessThan(text.length * 0.6);
+
   await using temp = await openKafkaLog({ brokers });
   const values = Array.from({ length: 6 }, (_, n) => Buffer.alloc(2_000_000, String(n)));
   await Promise.all(values.map((value) => temp.log.append([eventRecord(2, value)])));
