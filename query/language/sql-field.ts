@@ -1,0 +1,93 @@
+// Fields as expressions of ClickHouse: all values, the first as a text, the first as a number.
+import type { Field } from "./field.ts";
+import { numberOf } from "./numeric-text.ts";
+import { pairRegex } from "./pair.ts";
+import { joinSql, raw, sql, type SqlFragment } from "./sql-fragment.ts";
+import type { SqlTarget } from "./sql-match.ts";
+
+const timeText = raw("toString(toUnixTimestamp64Nano(time))");
+
+type Target = Pick<SqlTarget, "message" | "parameters">;
+
+/** Array(String) of the values of a field. */
+export function fieldTexts(field: Field, target: Target): SqlFragment {
+  const { message, parameters } = target;
+  switch (field.kind) {
+    case "message":
+      return sql`[${message}]`;
+    case "time":
+      return sql`[${timeText}]`;
+    case "label": {
+      const label = labelOf(field.index);
+      return sql`if(${label} = '', [], [${label}])`;
+    }
+    case "labelList":
+      return sql`arrayFilter(e -> e != '', splitByChar(',', ${labelOf(field.index)}))`;
+    case "attribute": {
+      const name = parameters.string(field.name);
+      return sql`if(mapContains(attributes, ${name}), [attributes[${name}]], [])`;
+    }
+    case "anyAttribute":
+      return raw("mapValues(attributes)");
+    case "json":
+      return jsonTexts(field.path, target);
+    case "pair": {
+      const regex = parameters.string(pairRegex(field.key));
+      const groups = sql`extractGroups(${message}, ${regex})`;
+      return sql`arrayMap(g -> concat(g[1], g[2], g[3]), arrayFilter(g -> notEmpty(g), [${groups}]))`;
+    }
+    case "group": {
+      const regex = parameters.string(field.regex.text);
+      const number = raw(String(field.regex.groups.get(field.name) ?? 0));
+      const group = sql`extractGroups(${message}, ${regex})[${number}]`;
+      return sql`arrayFilter(e -> e != '', [${group}])`;
+    }
+    case "firstOf": {
+      const all = field.fields.map((inner) => fieldTexts(inner, target));
+      return sql`arrayFirst(t -> notEmpty(t), [${joinSql(all, ", ")}])`;
+    }
+  }
+}
+
+/** Nullable(String), or String where it is never missing: the first value of a field; NULL = missing. */
+export function fieldText(field: Field, target: Target): SqlFragment {
+  const { parameters } = target;
+  switch (field.kind) {
+    case "message":
+      return target.message;
+    case "time":
+      return timeText;
+    case "label":
+      return sql`nullIf(${labelOf(field.index)}, '')`;
+    case "attribute": {
+      const name = parameters.string(field.name);
+      return sql`if(mapContains(attributes, ${name}), attributes[${name}], NULL)`;
+    }
+    default:
+      return sql`arrayFirstOrNull(e -> 1, ${fieldTexts(field, target)})`;
+  }
+}
+
+/** Nullable(Float64): the first value of a field, if it is a number. */
+export function fieldNumber(field: Field, target: Target): SqlFragment {
+  return numberOf(fieldText(field, target));
+}
+
+function labelOf(index: number): SqlFragment {
+  return raw(`prefix${String(index)}`);
+}
+
+/** The extracted JSON is written anew by ClickHouse; it is read once, whatever it is. */
+function jsonTexts(path: readonly string[], { message, parameters }: Target): SqlFragment {
+  const extract = (keys: readonly string[]) =>
+    sql`JSONExtractRaw(${joinSql([message, ...keys.map((key) => parameters.string(key))], ", ")})`;
+  const nested = extract(path);
+  const flat = extract([path.join(".")]);
+  const found = path.length === 1 ? nested : sql`if(${nested} != '', ${nested}, ${flat})`;
+  return sql`arrayMap(r -> multiIf(
+    startsWith(r, '"'), [JSONExtractString(r)],
+    startsWith(r, '['), arrayMap(e -> if(startsWith(e, '"'), JSONExtractString(e), e),
+      arrayFilter(e -> NOT match(e, '^[{[n]'), JSONExtractArrayRaw(r))),
+    r = '' OR r = 'null' OR startsWith(r, '{'), [],
+    [r]), [${found}])[1]`;
+}
