@@ -66,7 +66,7 @@ function compileText(text: string, source: string, offset: number): RE2JS {
 
 /** One step of the walk over an expression: what stands alone at its top level. */
 const step =
-  /\\Q|\\([^0-9A-Za-z])|\\(?:x\{[^}]*\}|x..|[pP]\{[^}]*\}|.)|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|[()|]|\{\d+(?:,\d*)?\}\??|[*+?]\??|[.^$]|([^])/suy;
+  /\\Q|\\([^0-9A-Za-z])|\\(?:x\{[^}]*\}|x..|[pP](?:\{[^}]*\}|.)|[0-7]{1,3}|.)|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|[()|]|\{\d+(?:,\d*)?\}\??|[*+?]\??|[.^$]|([^])/suy;
 
 /** The texts that stand at the top level and are not optional. None when that is not evident. */
 function literalsOf(source: string): string[] {

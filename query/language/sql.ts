@@ -25,8 +25,8 @@ export interface Condition {
   readonly isExact: boolean;
 }
 
-/** Larger conditions are not worth a query, and parameters travel in a request's address. */
-const maxTextCharacters = 20_000;
+/** ClickHouse reads a query of 256 KiB, and parameters travel in a request's address. */
+const maxTextCharacters = 100_000;
 const maxParameterBytes = 65_536;
 
 /** The condition of a predicate on events whose texts are valid UTF-8. */

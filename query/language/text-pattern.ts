@@ -127,10 +127,10 @@ export function wordsOf(text: string): string[] {
   return text.split(separatorsText).filter((word) => word !== "");
 }
 
-/** The words of the text stand in the value, one after another, in any case; a text of none as it is. */
-export function phrase(text: string): Pattern {
-  const words = wordsOf(text).map((word) => literal(word, true));
-  if (words.length === 0) return containing(text.trim(), true);
+/** The words of the text stand in the value, one after another; a text of none stands as it is. */
+export function phrase(text: string, ignoreCase = true): Pattern {
+  const words = wordsOf(text).map((word) => literal(word, ignoreCase));
+  if (words.length === 0) return containing(text.trim(), ignoreCase);
   const parts = words.flatMap((word, index) => (index === 0 ? [word] : [betweenWords, word]));
   return concat([anything, beforeWord, ...parts, afterWord, anything]);
 }

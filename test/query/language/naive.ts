@@ -36,6 +36,21 @@ export function isJsonObject(message: string): boolean {
   }
 }
 
+/** The value of a pair in a message. */
+export function pairValues(message: string, key: string): string[] {
+  for (let at = message.indexOf(`${key}=`); at >= 0; at = message.indexOf(`${key}=`, at + 1)) {
+    const isBegin = at === 0 || " \t\n\r\f,;|&?(){}[]\"'".includes(message.charAt(at - 1));
+    if (!isBegin) continue;
+    const rest = message.slice(at + key.length + 1);
+    const quote = rest.charAt(0);
+    const close = quote === '"' || quote === "'" ? rest.indexOf(quote, 1) : -1;
+    if (close > 0) return [rest.slice(1, close)];
+    const end = [...rest].findIndex((character) => " \t\n\r\f,;|&(){}[]\"'".includes(character));
+    return [end < 0 ? rest : [...rest].slice(0, end).join("")];
+  }
+  return [];
+}
+
 /** Words in lower case; an escape of JSON as \n separates. */
 export function wordsIn(text: string, hasEscapes: boolean): string[] {
   const clean = hasEscapes ? text.replaceAll(/\\[bfnrt]/g, " ") : text;
