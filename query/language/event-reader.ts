@@ -1,6 +1,7 @@
 // The values of an event's fields, as the SQL of sql-field.ts finds them.
 import type { Field } from "./field.ts";
 import { findJson, readJson, textsOfJson, type Json } from "./json-message.ts";
+import { Matcher } from "./matcher.ts";
 import { readPair } from "./pair.ts";
 
 /** What a predicate is decided on. */
@@ -12,6 +13,9 @@ export interface QueryEvent {
   readonly prefixes: readonly [string, string, string, string];
   readonly attributes: Readonly<Record<string, string>>;
 }
+
+/** States for a name, which is short. */
+const matcherWeight = 5_000;
 
 /** Reads one event, decoding and parsing its message once, when first asked. */
 export class EventReader {
@@ -47,10 +51,20 @@ export class EventReader {
         return [time.toString()];
       case "label":
         return oneOrNone(prefixes[field.index]);
-      case "labelList":
-        return prefixes[field.index].split(",").filter((text) => text !== "");
+      case "list":
+        return this.texts(field.of)
+          .flatMap((text) => text.split(","))
+          .filter((text) => text !== "");
       case "attribute":
         return Object.hasOwn(attributes, field.name) ? [attributes[field.name] ?? ""] : [];
+      case "arrayAttribute":
+        return Object.hasOwn(attributes, field.name) ? textsOf(attributes[field.name] ?? "") : [];
+      case "attributesLike": {
+        const matcher = new Matcher(field.names, matcherWeight);
+        return Object.keys(attributes)
+          .filter((name) => matcher.check(Buffer.from(name)))
+          .map((name) => attributes[name] ?? "");
+      }
       case "anyAttribute":
         return Object.values(attributes);
       case "json":
@@ -71,6 +85,12 @@ export class EventReader {
         return [];
     }
   }
+}
+
+function textsOf(attribute: string): string[] {
+  if (attribute === "null") return [];
+  const json = attribute.startsWith("[") ? readJson(attribute) : undefined;
+  return json === undefined ? [attribute] : textsOfJson(json);
 }
 
 function oneOrNone(text: string): string[] {

@@ -1,5 +1,6 @@
 // What queries name: the parts of an event, and what can be read out of its message.
 import { LogboomError } from "../../schemas/errors.ts";
+import type { Pattern } from "./pattern.ts";
 import type { Re2 } from "./re2-regex.ts";
 
 /** A field of an event has no values (it is missing), one, or several. All are texts. */
@@ -10,9 +11,13 @@ export type Field =
   | { readonly kind: "time" }
   /** An empty label is missing. */
   | { readonly kind: "label"; readonly index: 0 | 1 | 2 | 3 }
-  /** A label that lists values with commas between. */
-  | { readonly kind: "labelList"; readonly index: 0 | 1 | 2 | 3 }
   | { readonly kind: "attribute"; readonly name: string }
+  /** An attribute that is JSON if it begins with [ or is null: an array's scalars are its values, null is none. */
+  | { readonly kind: "arrayAttribute"; readonly name: string }
+  /** The values of the attributes whose whole name matches. */
+  | { readonly kind: "attributesLike"; readonly names: Pattern }
+  /** What stands between the commas of another field's values. */
+  | { readonly kind: "list"; readonly of: Field }
   /** The values of all attributes. */
   | { readonly kind: "anyAttribute" }
   /**

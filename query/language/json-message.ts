@@ -23,13 +23,13 @@ const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\
 const maxUInt64 = 2n ** 64n - 1n;
 const minInt64 = -(2n ** 63n);
 
-/** The document that a message is; undefined = none. Linear in its length. */
+/** The document, an object or array, that a message is; undefined = none. Linear in its length. */
 export function readJson(given: string): Json | undefined {
   // simdjson skips a byte order mark.
   const message = given.startsWith("\ufeff") ? given.slice(1) : given;
   const first = message.charCodeAt(0);
-  // { or a blank before it: nothing else has fields.
-  if (first !== 0x7b && first > 0x20) return undefined;
+  // Nothing but objects and arrays has values within.
+  if (first !== 0x7b && first !== 0x5b && first > 0x20) return undefined;
   try {
     JSON.parse(message);
   } catch {

@@ -47,7 +47,12 @@ export function parseLoggly(text: string): Predicate {
   return predicate;
 }
 
-const tags: Field = { kind: "labelList", index: 2 };
+/** The label has no room for very many tags; the attribute has all. */
+const tagLists: readonly Field[] = [
+  { kind: "attribute", name: "tags" },
+  { kind: "label", index: 2 },
+];
+const tags: Field = { kind: "list", of: { kind: "firstOf", fields: tagLists } };
 
 /** The field of a name, as facets and statistics know it, too. */
 export function logglyField(name: string): Field {

@@ -3,8 +3,12 @@ import type { Field } from "./field.ts";
 import { numberOf } from "./numeric-text.ts";
 import { pairRegex } from "./pair.ts";
 import { joinSql, raw, sql, type SqlFragment } from "./sql-fragment.ts";
-import type { SqlTarget } from "./sql-match.ts";
+import { joinTerms } from "./sql-conjunction.ts";
+import { compileMatch, type SqlTarget } from "./sql-match.ts";
 
+/** The texts of the scalars of the JSON array `r`. */
+const jsonItems = `arrayMap(e -> if(startsWith(e, '"'), JSONExtractString(e), e),
+  arrayFilter(e -> NOT match(e, '^[{[n]'), JSONExtractArrayRaw(r)))`;
 const timeText = raw("toString(toUnixTimestamp64Nano(time))");
 
 type Target = Pick<SqlTarget, "message" | "parameters">;
@@ -21,8 +25,23 @@ export function fieldTexts(field: Field, target: Target): SqlFragment {
       const label = labelOf(field.index);
       return sql`if(${label} = '', [], [${label}])`;
     }
-    case "labelList":
-      return sql`arrayFilter(e -> e != '', splitByChar(',', ${labelOf(field.index)}))`;
+    case "list": {
+      const texts = fieldTexts(field.of, target);
+      return sql`arrayFilter(e -> e != '', splitByChar(',', arrayStringConcat(${texts}, ',')))`;
+    }
+    case "arrayAttribute": {
+      const name = parameters.string(field.name);
+      const found = sql`if(mapContains(attributes, ${name}), attributes[${name}], 'null')`;
+      return sql`arrayMap(r -> multiIf(
+        r = 'null', [],
+        startsWith(r, '[') AND isValidJSON(r), ${raw(jsonItems)},
+        [r]), [${found}])[1]`;
+    }
+    case "attributesLike": {
+      const inside = compileMatch(field.names, raw("k"), { ...target, hasVectorscan: false });
+      const condition = inside.terms.length === 0 ? raw("1") : joinTerms(inside);
+      return sql`mapValues(mapFilter((k, w) -> ${condition}, attributes))`;
+    }
     case "attribute": {
       const name = parameters.string(field.name);
       return sql`if(mapContains(attributes, ${name}), [attributes[${name}]], [])`;
@@ -86,8 +105,7 @@ function jsonTexts(path: readonly string[], { message, parameters }: Target): Sq
   const found = path.length === 1 ? nested : sql`if(${nested} != '', ${nested}, ${flat})`;
   return sql`arrayMap(r -> multiIf(
     startsWith(r, '"'), [JSONExtractString(r)],
-    startsWith(r, '['), arrayMap(e -> if(startsWith(e, '"'), JSONExtractString(e), e),
-      arrayFilter(e -> NOT match(e, '^[{[n]'), JSONExtractArrayRaw(r))),
+    startsWith(r, '['), ${raw(jsonItems)},
     r = '' OR r = 'null' OR startsWith(r, '{'), [],
     [r]), [${found}])[1]`;
 }

@@ -70,6 +70,9 @@ function letter(character: string, ignoreCase: boolean): Pattern {
   return union([...cases].map(literalCharacter));
 }
 
+/** A blank of ASCII stands somewhere within the value. */
+export const holdsBlank: Pattern = concat([anything, bytes(blankBytes), anything]);
+
 /** Somewhere within the value. */
 export function containing(text: string, ignoreCase: boolean): Pattern {
   return concat([anything, literal(text, ignoreCase), anything]);

@@ -25,7 +25,7 @@ export function expectRefusals(
 export function survivesAnything(
   parse: (text: string) => Predicate,
   parts: readonly string[],
-  runs = 1000,
+  runs = 500,
 ): void {
   const piece = fc.oneof(
     fc.constantFrom(...parts),

@@ -7,6 +7,7 @@ import { toNumber } from "../../../query/language/numeric-text.ts";
 import { compileRe2 } from "../../../query/language/re2-regex.ts";
 import { fieldNumber, fieldText, fieldTexts } from "../../../query/language/sql-field.ts";
 import { raw, SqlParameters } from "../../../query/language/sql-fragment.ts";
+import { startingWith } from "../../../query/language/text-pattern.ts";
 import { QueryStore, toQueryEvent, type PlainEvent } from "./query-store.ts";
 import { message } from "./random-query-event.ts";
 
@@ -147,7 +148,10 @@ const fields: Readonly<Record<string, Field>> = {
   pair: { kind: "pair", key: "a" },
   either: { kind: "firstOf", fields: [jsonField("user"), { kind: "pair", key: "user" }] },
   host: { kind: "label", index: 0 },
-  tags: { kind: "labelList", index: 2 },
+  tags: { kind: "list", of: { kind: "label", index: 2 } },
+  array: { kind: "arrayAttribute", name: "json" },
+  like: { kind: "attributesLike", names: startingWith("j", false) },
+  any: { kind: "anyAttribute" },
   attribute: { kind: "attribute", name: "x.y" },
   time: { kind: "time" },
   message: { kind: "message" },
@@ -165,7 +169,11 @@ describe("on ClickHouse", () => {
         ["", "a", "a,b"][n % 3] ?? "",
         "",
       ],
-      attributes: n % 2 === 0 ? { "x.y": n % 4 === 0 ? "" : "1.50" } : {},
+      attributes: {
+        ...(n % 2 === 0 && { "x.y": n % 4 === 0 ? "" : "1.50" }),
+        ...(n % 3 === 0 && { json: text }),
+        ...(n % 3 === 1 && { json: `[${text}, "a,b", null, 1.50]` }),
+      },
     }),
   );
   let store: QueryStore;
