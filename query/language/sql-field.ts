@@ -61,11 +61,19 @@ export function fieldTexts(field: Field, target: Target): SqlFragment {
       const group = sql`extractGroups(${message}, ${regex})[${number}]`;
       return sql`arrayFilter(e -> e != '', [${group}])`;
     }
-    case "firstOf": {
-      const all = field.fields.map((inner) => fieldTexts(inner, target));
-      return sql`arrayFirst(t -> notEmpty(t), [${joinSql(all, ", ")}])`;
-    }
+    case "firstOf":
+      return firstTexts(field.fields, target);
   }
+}
+
+/** What is read out of a message costs a parse: ClickHouse skips it where an attribute comes first. */
+function firstTexts([first, ...others]: readonly Field[], target: Target): SqlFragment {
+  if (first === undefined) return raw("[]");
+  const texts = fieldTexts(first, target);
+  if (others.length === 0) return texts;
+  const rest = firstTexts(others, target);
+  if (first.kind !== "attribute") return sql`arrayFirst(t -> notEmpty(t), [${texts}, ${rest}])`;
+  return sql`if(mapContains(attributes, ${target.parameters.string(first.name)}), ${texts}, ${rest})`;
 }
 
 /** Nullable(String), or String where it is never missing: the first value of a field; NULL = missing. */
