@@ -53,7 +53,10 @@ export function fieldTexts(field: Field, target: Target): SqlFragment {
     case "pair": {
       const regex = parameters.string(pairRegex(field.key));
       const groups = sql`extractGroups(${message}, ${regex})`;
-      return sql`arrayMap(g -> concat(g[1], g[2], g[3]), arrayFilter(g -> notEmpty(g), [${groups}]))`;
+      // Most messages have no such pair, and a search for its beginning is far cheaper.
+      const mark = parameters.string(`${field.key}=`);
+      return sql`if(position(${message}, ${mark}) = 0, [],
+        arrayMap(g -> concat(g[1], g[2], g[3]), arrayFilter(g -> notEmpty(g), [${groups}])))`;
     }
     case "group": {
       const regex = parameters.string(field.regex.text);
