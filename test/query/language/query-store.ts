@@ -3,7 +3,13 @@ import type { StoreClient } from "../../../consumers/store/client.ts";
 import type { QueryEvent } from "../../../query/language/event-reader.ts";
 import { compilePredicateSearch } from "../../../query/language/predicate-search.ts";
 import type { Predicate } from "../../../query/language/predicate.ts";
-import { SqlParameters, type SqlFragment } from "../../../query/language/sql-fragment.ts";
+import {
+  joinSql,
+  raw,
+  sql,
+  SqlParameters,
+  type SqlFragment,
+} from "../../../query/language/sql-fragment.ts";
 import { openTestStore, type TestStore } from "../../consumers/store/store-fixture.ts";
 
 export interface PlainEvent {
@@ -86,17 +92,26 @@ export class QueryStore {
     }));
   }
 
-  /** The values of expressions for each event, in order. */
-  async read(columns: readonly SqlFragment[]): Promise<unknown[][]> {
+  /** The table and the condition of a predicate on it. */
+  sourceOf(predicate: Predicate, parameters: SqlParameters): SqlFragment {
+    const { where } = compilePredicateSearch(predicate, { parameters });
+    const from = raw(this.#table);
+    return where === undefined ? from : sql`${from} WHERE ${where}`;
+  }
+
+  /** The rows of a statement. */
+  async rowsOf({ text, params }: SqlFragment): Promise<unknown[][]> {
     const result = await this.#client.query({
-      query: `SELECT ${columns.map(({ text }) => text).join(", ")} FROM ${this.#table} ORDER BY n`,
-      query_params: Object.assign({}, ...columns.map(({ params }) => params)) as Record<
-        string,
-        unknown
-      >,
+      query: text,
+      query_params: params,
       format: "JSONCompactEachRow",
     });
     return result.json<unknown[]>();
+  }
+
+  /** The values of expressions for each event, in order. */
+  async read(columns: readonly SqlFragment[]): Promise<unknown[][]> {
+    return this.rowsOf(sql`SELECT ${joinSql(columns, ", ")} FROM ${raw(this.#table)} ORDER BY n`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
