@@ -26,6 +26,11 @@ export interface PredicateSearchOptions {
   readonly messageColumn?: string;
   /** Whether the server has multiMatchAny. */
   readonly hasVectorscan?: boolean;
+  /**
+   * All values of prefix0..3 in what is searched. Tests of labels are then decided here, so that a
+   * term that may also stand in a label leaves a condition that the message's index knows.
+   */
+  readonly labels?: readonly (readonly string[])[];
 }
 
 /** Compiles a predicate. `check` keeps what it learns, up to about 50 MB, so a search compiles once. */
@@ -38,6 +43,7 @@ export function compilePredicateSearch(
     parameters,
     message: raw(messageColumn),
     hasVectorscan: options.hasVectorscan ?? true,
+    labels: options.labels,
   };
   const { where, isExact } = compilePredicate(predicate, target);
   let check: ((event: QueryEvent) => boolean) | undefined;

@@ -7,7 +7,7 @@ import type { Field } from "./field.ts";
 import { compileTestToCheck } from "./holds.ts";
 import { requiredLiterals, type Clause } from "./literals.ts";
 import type { Test } from "./predicate.ts";
-import { always, conjoin, exactly, joinTerms, type Conjunction } from "./sql-conjunction.ts";
+import { always, conjoin, exactly, joinTerms, never, type Conjunction } from "./sql-conjunction.ts";
 import { fieldTexts } from "./sql-field.ts";
 import { raw, sql, type SqlFragment } from "./sql-fragment.ts";
 import { compileTest } from "./sql-test.ts";
@@ -19,6 +19,9 @@ export function compileFieldTest(field: Field, test: Test, target: SqlTarget): C
       return compileTest(test, target.message, target);
     case "label": {
       const label = raw(`prefix${String(field.index)}`);
+      const known = target.labels?.[field.index];
+      const decided = known && amongKnown(test, label, known, target);
+      if (decided !== undefined) return decided;
       return guarded(test, label, sql`${label} != ''`, target);
     }
     case "attribute": {
@@ -43,6 +46,24 @@ export function compileFieldTest(field: Field, test: Test, target: SqlTarget): C
       return { ...whole, isExact: inside.isExact };
     }
   }
+}
+
+/** More would not fit into a request's address. */
+const maxKnownPassing = 100;
+
+/** What is decided here need not be asked: a term that may stand in a label mostly stands in none. */
+function amongKnown(
+  test: Test,
+  label: SqlFragment,
+  known: readonly string[],
+  { parameters }: SqlTarget,
+): Conjunction | undefined {
+  const check = compileTestToCheck(test);
+  const passing = known.filter((value) => value !== "" && check(value));
+  if (passing.length === 0) return never;
+  if (passing.length === known.length) return always;
+  if (passing.length > maxKnownPassing) return undefined;
+  return exactly("literal", sql`${label} IN ${parameters.strings(passing)}`);
 }
 
 /** A value that is '' where the field is missing: the guard is needed only if '' passes the test. */

@@ -15,6 +15,8 @@ export interface SqlTarget {
   readonly message: SqlFragment;
   /** Whether the server has Vectorscan, without which multiMatchAny fails. */
   readonly hasVectorscan: boolean;
+  /** All values that each label has in what is searched, if they are known. */
+  readonly labels?: readonly (readonly string[])[] | undefined;
 }
 
 /** Beyond a few, another literal hardly rules out more; nor does one that the n-gram index misses. */
@@ -38,6 +40,11 @@ function compileSimple(pattern: Pattern, text: SqlFragment, target: SqlTarget): 
   const matches = (regex: string) => sql`match(${text}, ${parameters.string(regex)})`;
   const literal = isOpenLeft && isOpenRight ? literalTextOf(concat(items)) : undefined;
   if (literal !== undefined && literal !== "") return exactly("literal", matches(quote(literal)));
+  const equal = isOpenLeft || isOpenRight ? undefined : literalTextOf(concat(items));
+  // Labels are of the primary key, which knows this form; the message's index knows the other.
+  if (equal !== undefined && text !== target.message) {
+    return exactly("literal", sql`${text} = ${parameters.string(equal)}`);
+  }
   const clauses = requiredLiterals(pattern)
     .slice(0, maxLiteralTerms)
     .filter(

@@ -26,10 +26,15 @@ export function toQueryEvent(event: PlainEvent): QueryEvent {
 export class QueryStore {
   readonly #opened: TestStore;
   readonly #table: string;
+  readonly #labels: readonly (readonly string[])[];
+  #asked = 0;
 
-  private constructor(opened: TestStore, table: string) {
+  private constructor(opened: TestStore, table: string, events: readonly PlainEvent[]) {
     this.#opened = opened;
     this.#table = table;
+    this.#labels = [0, 1, 2, 3].map((index) => [
+      ...new Set(events.map(({ prefixes }) => prefixes[index] ?? "")),
+    ]);
   }
 
   /** Small granules and the n-gram index of the product, so that pruning takes part. */
@@ -58,7 +63,7 @@ export class QueryStore {
       })),
       format: "JSONEachRow",
     });
-    return new QueryStore(opened, table);
+    return new QueryStore(opened, table, events);
   }
 
   get #client(): StoreClient {
@@ -70,7 +75,10 @@ export class QueryStore {
     predicates: readonly Predicate[],
   ): Promise<{ passed: Set<number>; isExact: boolean; where: SqlFragment | undefined }[]> {
     const parameters = new SqlParameters();
-    const searches = predicates.map((each) => compilePredicateSearch(each, { parameters }));
+    // Every other time, the values of the labels are known.
+    this.#asked += 1;
+    const options = this.#asked % 2 === 0 ? { parameters, labels: this.#labels } : { parameters };
+    const searches = predicates.map((each) => compilePredicateSearch(each, options));
     const selects = searches.map(
       ({ where }, index) =>
         `SELECT ${String(index)} AS q, groupArray(n) AS found FROM ${this.#table} WHERE ${where?.text ?? "1"}`,
