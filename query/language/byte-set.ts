@@ -30,8 +30,22 @@ export function isSubset(inner: ByteSet, outer: ByteSet): boolean {
   return (inner & outer) === inner;
 }
 
+const knownRanges = new Map<ByteSet, readonly ByteRange[]>();
+const maxKnownRanges = 1000;
+
 /** The members as maximal runs, ascending. */
-export function rangesOf(set: ByteSet): ByteRange[] {
+export function rangesOf(set: ByteSet): readonly ByteRange[] {
+  let ranges = knownRanges.get(set);
+  if (ranges === undefined) {
+    // Queries of many words ask for the same few sets again and again.
+    if (knownRanges.size >= maxKnownRanges) knownRanges.clear();
+    ranges = findRanges(set);
+    knownRanges.set(set, ranges);
+  }
+  return ranges;
+}
+
+function findRanges(set: ByteSet): ByteRange[] {
   const ranges: ByteRange[] = [];
   let first = -1;
   for (let byte = 0; byte <= 256; byte += 1) {

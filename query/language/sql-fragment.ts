@@ -20,6 +20,18 @@ export class SqlParameters {
     return this.#bind("Array(String)", values);
   }
 
+  /** A parameter of type Float64, of a finite number. */
+  float(value: number): SqlFragment {
+    return this.#bind("Float64", value);
+  }
+
+  /** A parameter of type Int64; larger numbers are cut to its range. */
+  int64(value: bigint): SqlFragment {
+    const max = 2n ** 63n - 1n;
+    const cut = value > max ? max : value < -max ? -max : value;
+    return this.#bind("Int64", cut.toString());
+  }
+
   #bind(type: string, value: unknown): SqlFragment {
     const key = JSON.stringify([type, value]);
     let found = this.#known.get(key);
@@ -43,10 +55,10 @@ export function sql(texts: TemplateStringsArray, ...values: readonly SqlFragment
   return { text, params: Object.assign({}, ...values.map(({ params }) => params)) };
 }
 
-/** Fragments joined by an operator. */
+/** Fragments joined by an operator, or as a list. */
 export function joinSql(
   fragments: readonly SqlFragment[],
-  operator: " AND " | " OR ",
+  operator: " AND " | " OR " | ", ",
 ): SqlFragment {
   return {
     text: fragments.map(({ text }) => text).join(operator),
