@@ -12,7 +12,7 @@ const GROUP_BYTES = 512 * 1024;
 
 interface Submission {
   readonly request: EncodedRequest;
-  readonly receipt: Receipt | undefined;
+  readonly receipts: readonly Receipt[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -30,10 +30,10 @@ export class Coalescer {
     this.#lingerMs = lingerMs;
   }
 
-  /** Resolves when the request's events, and its receipt with them, are durable. */
-  submit(request: EncodedRequest, receipt?: Receipt): Promise<void> {
+  /** Resolves when the request's events, and its receipts with them, are durable. */
+  submit(request: EncodedRequest, ...receipts: readonly Receipt[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, receipt, resolve, reject });
+      this.#waiting.push({ request, receipts, resolve, reject });
       this.#waitingBytes += request.sizeBytes;
       if (this.#waitingBytes >= GROUP_BYTES) this.#flush();
       else this.#timer ??= setTimeout(() => this.#flush(), this.#lingerMs);
@@ -57,10 +57,10 @@ export class Coalescer {
     this.#appending.add(appending);
   }
 
-  /** One append for the whole group: a request is in the log with its receipt, or not at all. */
+  /** One append for the whole group: a request is in the log with its receipts, or not at all. */
   async #append(group: readonly Submission[]): Promise<void> {
     try {
-      const receipts = group.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt]));
+      const receipts = group.flatMap((submission) => submission.receipts);
       await this.#log.append(formRecords(group.map(({ request }) => request)), receipts);
       for (const { resolve } of group) resolve();
     } catch (error) {

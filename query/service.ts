@@ -14,6 +14,7 @@ import { Limits } from "../ingest/limits/limits.ts";
 import { Usage } from "../ingest/limits/usage.ts";
 import { EmbeddedLog } from "../ingest/log/embedded.ts";
 import { createOperations } from "../ingest/operations.ts";
+import { openRawDoors } from "../ingest/sockets/raw-doors.ts";
 import { TokenStore } from "../ingest/tokens.ts";
 import { consumeEvents, storeGroup } from "../consumers/consume.ts";
 import { startMaintenance } from "../consumers/maintain.ts";
@@ -110,9 +111,17 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       logger,
     });
     closers.push(() => acceptor.close());
+    const rawDoors = await openRawDoors({
+      config,
+      acceptor,
+      tokens: tokenStore,
+      instruments,
+      logger,
+    });
+    closers.push(() => rawDoors.close());
 
     const refresh = async (): Promise<void> => {
-      instruments.logboom_ingest_pending_bytes.set(acceptor.pendingBytes);
+      instruments.logboom_ingest_pending_bytes.set(acceptor.pendingBytes + rawDoors.pendingBytes);
       instruments.logboom_log_size_bytes.set(log.sizeBytes);
       instruments.logboom_log_limit_bytes.set(config.LOGBOOM_LOG_MAX_BYTES);
       instruments.logboom_store_up.set(embedded.state === "up" ? 1 : 0);
@@ -149,7 +158,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     });
     closers.push(() => server.drain(config.LOGBOOM_DRAIN_TIMEOUT_MS));
     const url = `http://${config.LOGBOOM_HOST}:${server.port}`;
-    logger.info({ url }, "ready");
+    logger.info({ url, rawPorts: rawDoors.ports }, "ready");
     return { url, tokens, close };
   }
 }

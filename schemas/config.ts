@@ -19,10 +19,26 @@ const bootstrapToken = z
   .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
   .optional();
 
+/** Raw connections are off unless their port is set; 0 is any free one. */
+const rawPort = whole(0, 65535).optional();
+
 /** Every variable with its default and what it is for; the README's table is rendered from this. */
 export const environment = {
   LOGBOOM_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   LOGBOOM_PORT: whole(0, 65535).default(7024).describe("port of ingest, search and operations"),
+  LOGBOOM_TOKEN_TCP_PORT: rawPort.describe("port of Logentries' token lines, TCP and UDP"),
+  LOGBOOM_TOKEN_TLS_PORT: rawPort.describe("port of Logentries' token lines over TLS"),
+  LOGBOOM_SYSLOG_PORT: rawPort.describe(
+    "port of Loggly's syslog over TCP, and over TLS given a certificate",
+  ),
+  LOGBOOM_LOGSTASH_PORT: rawPort.describe("port of LogTrace's Logstash lines, TCP and UDP"),
+  LOGBOOM_LOGSTASH_KEY: z
+    .string()
+    .min(16)
+    .optional()
+    .describe("LogTrace key of Logstash events that name none"),
+  LOGBOOM_TLS_CERT: z.string().optional().describe("file of the raw ports' certificate chain, PEM"),
+  LOGBOOM_TLS_KEY: z.string().optional().describe("file of the certificate's private key, PEM"),
   LOGBOOM_DATA_DIR: z.string().min(1).default("./data").describe("folder of the log and the store"),
   LOGBOOM_CUSTOMER: z
     .string()
@@ -124,7 +140,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       .filter(([, value]) => value !== undefined && value !== ""),
   );
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) {
+    const faults = faultsBetween(result.data);
+    if (faults.length > 0) throw new ConfigError(faults);
+    return result.data;
+  }
   throw new ConfigError(
     result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
@@ -132,4 +152,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       return `${name}${value}: ${issue.message}`;
     }),
   );
+}
+
+/** What no single variable shows. */
+function faultsBetween(config: Config): string[] {
+  const { LOGBOOM_TLS_CERT: cert, LOGBOOM_TLS_KEY: key, LOGBOOM_TOKEN_TLS_PORT: port } = config;
+  if ((cert === undefined) !== (key === undefined)) {
+    return ["LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: one is of no use without the other"];
+  }
+  if (port === undefined || cert !== undefined) return [];
+  return ["LOGBOOM_TOKEN_TLS_PORT: needs LOGBOOM_TLS_CERT and LOGBOOM_TLS_KEY"];
 }

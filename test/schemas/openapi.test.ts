@@ -155,7 +155,7 @@ describe("the error catalogue", () => {
     (door) => {
       const [, operation] = operations.find(([name]) => name === `post ${door.path}`) ?? [];
       const described = Object.keys(operation?.responses ?? {});
-      const request = { query: new URLSearchParams(), headers: {} };
+      const request = { method: "POST", path: "/", query: new URLSearchParams(), headers: {} };
       const statuses = refusals.map((code) =>
         String(door.refused(new LogboomError(code, "x"), request).status),
       );
