@@ -9,6 +9,9 @@ import {
 } from "./limits.ts";
 import type { IncomingEvent, Mending } from "./protocols/door.ts";
 
+/** Found fit last: the events of a log share their attributes. */
+let lastFit: IncomingEvent["attributes"];
+
 /** The event itself when nothing has to be changed, which is nearly always. */
 export function mendEvent(
   event: IncomingEvent,
@@ -22,9 +25,12 @@ export function mendEvent(
     isLabelFit(prefix1) &&
     isLabelFit(prefix2) &&
     isLabelFit(prefix3) &&
-    (attributes === undefined || areAttributesFit(attributes)) &&
+    (attributes === undefined || attributes === lastFit || areAttributesFit(attributes)) &&
     (!isAll || (isMessageFit(message, maxEventBytes) && isTimeFit(time)));
-  if (isFit) return event;
+  if (isFit) {
+    lastFit = attributes;
+    return event;
+  }
   return {
     ...event,
     prefix0: mendLabel(prefix0),

@@ -1,7 +1,8 @@
 // Logentries over a raw connection: lines that name their log by a token, or one that is named once (PUT).
 import type { Principal } from "../keys/permission.ts";
+import type { IncomingEvent } from "./door.ts";
 import type { LineProtocol, LineSink } from "./line-protocol.ts";
-import { logentriesEvent } from "./logentries.ts";
+import { logentriesLabels } from "./logentries.ts";
 
 const UUID_LENGTH = 36;
 const DASH = 0x2d;
@@ -29,28 +30,37 @@ function openStream(sink: LineSink) {
   let isHeader = false;
   /** Who the last line was of; all lines, where the connection began with PUT. */
   let owner: Principal | undefined;
+  let labels: Omit<IncomingEvent, "message"> = {};
   let stream: { readonly host: string; readonly log: string } | undefined;
 
-  const store = (principal: Principal, message: Buffer, line: Buffer): void => {
+  const become = (principal: Principal): void => {
+    if (principal === owner) return;
     owner = principal;
-    if (message.length === 0) return;
-    const event = logentriesEvent(withLineBreaks(message), principal);
+    const { prefix0, prefix1, prefix3, attributes } = logentriesLabels(principal);
     // A key that is not bound to a log writes to the one that the request names.
-    const named =
-      stream === undefined
-        ? event
-        : {
-            ...event,
-            prefix0: principal.logset ?? stream.host,
-            prefix1: principal.log ?? stream.log,
-          };
-    sink.store(principal, named, line.length);
+    labels = {
+      prefix0: prefix0 ?? stream?.host,
+      prefix1: prefix1 ?? stream?.log,
+      prefix3,
+      attributes,
+    };
+  };
+
+  const store = (principal: Principal, message: Buffer, lineBytes: number): void => {
+    become(principal);
+    if (message.length === 0) return;
+    const { prefix0, prefix1, prefix3, attributes } = labels;
+    sink.store(
+      principal,
+      { prefix0, prefix1, prefix3, message: withLineBreaks(message), attributes },
+      lineBytes,
+    );
   };
 
   return (line: Buffer, isContinuation: boolean): void => {
     if (isContinuation || (stream !== undefined && !isHeader)) {
       if (owner === undefined) sink.drop("unknown-key");
-      else store(owner, line, line);
+      else store(owner, line, line.length);
       return;
     }
     if (isHeader) {
@@ -63,15 +73,17 @@ function openStream(sink: LineSink) {
       if (put !== undefined) {
         ({ stream } = put);
         isHeader = true;
-        owner = sink.find(put.key);
+        const account = sink.find(put.key);
+        if (account !== undefined) become(account);
         return;
       }
     }
     if (line.length === 0) return;
     const found = findToken(line, sink);
-    owner = found?.principal;
-    if (found === undefined) sink.drop("unknown-key");
-    else store(found.principal, found.message, line);
+    if (found === undefined) {
+      owner = undefined;
+      sink.drop("unknown-key");
+    } else store(found.principal, found.message, line.length);
   };
 }
 

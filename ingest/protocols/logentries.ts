@@ -20,7 +20,7 @@ export const logentriesDoor = {
   read: (request, body, principal) => {
     const message = request.method === "GET" ? pixelMessage(request) : wholeBody(body);
     return {
-      events: message.length === 0 ? [] : [logentriesEvent(message, principal)],
+      events: message.length === 0 ? [] : [{ ...logentriesLabels(principal), message }],
       mending: "labels",
     };
   },
@@ -31,13 +31,12 @@ export const logentriesDoor = {
   },
 } satisfies Door;
 
-/** An event of the log that a key writes to. */
-export function logentriesEvent(message: Buffer, principal: Principal): IncomingEvent {
+/** What all events have of the log that a key writes to. */
+export function logentriesLabels(principal: Principal): Omit<IncomingEvent, "message"> {
   return {
     prefix0: principal.logset,
     prefix1: principal.log,
     prefix3: "logentries",
-    message,
     attributes: { log_id: principal.tokenId },
   };
 }

@@ -19,8 +19,8 @@ export const scalyrAddEventsDoor = {
   maxBodyBytes: MAX_REQUEST_BYTES,
   secret: ({ query, headers }) => query.get("token") ?? bearerToken(headers),
   secretInBody: (body) => {
-    const { token } = parse(body);
-    return token === undefined || token === null ? undefined : asText(token);
+    const token = textOf(parse(body)["token"]);
+    return token === "" ? undefined : token;
   },
   idempotencyKey: () => undefined,
   read: (_, body) => readRequest(parse(body), !isUtf8(body)),

@@ -9,7 +9,7 @@ import type { DoorName, IncomingEvent } from "../protocols/door.ts";
 import type { DropReason } from "../protocols/line-protocol.ts";
 
 /** A batch of so many bytes does not wait for more. */
-const BATCH_BYTES = 256 * 1024;
+const BATCH_BYTES = 768 * 1024;
 /** What an event takes beside its line. */
 const EVENT_BYTES = 300;
 const FIRST_RETRY_MS = 50;

@@ -13,7 +13,7 @@ export class KnownKeys {
   readonly #tokens: TokenStore;
   readonly #kinds: readonly TokenKind[];
   readonly #bySecret = new Map<string, Principal | undefined>();
-  #rememberedUntil = 0;
+  #isForgetting = false;
 
   constructor(tokens: TokenStore, kinds: readonly TokenKind[]) {
     this.#tokens = tokens;
@@ -21,15 +21,21 @@ export class KnownKeys {
   }
 
   find(secret: string): Principal | undefined {
-    if (performance.now() > this.#rememberedUntil || this.#bySecret.size >= MAX_REMEMBERED) {
-      this.#bySecret.clear();
-      this.#rememberedUntil = performance.now() + REMEMBER_MS;
-    }
     const known = this.#bySecret.get(secret);
     if (known !== undefined || this.#bySecret.has(secret)) return known;
     const found = this.#lookUp(secret);
+    if (this.#bySecret.size >= MAX_REMEMBERED) this.#bySecret.clear();
     this.#bySecret.set(secret, found);
+    if (!this.#isForgetting) this.#forgetLater();
     return found;
+  }
+
+  #forgetLater(): void {
+    this.#isForgetting = true;
+    setTimeout(() => {
+      this.#bySecret.clear();
+      this.#isForgetting = false;
+    }, REMEMBER_MS).unref();
   }
 
   /** Without the address: a connection that answers nothing tells a guesser nothing. */

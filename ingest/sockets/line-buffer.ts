@@ -71,8 +71,10 @@ export class LineBuffer {
     const lineFeed = piece.indexOf(LF, start);
     const end = lineFeed < 0 ? piece.length : lineFeed;
     const isWhole = lineFeed >= 0 && this.#isAtStart && end - start <= this.#options.maxBytes;
-    if (isWhole) this.#emit(piece.subarray(start, end));
-    else {
+    // One view of the piece for each line: making them is a good part of a line's cost.
+    if (isWhole) {
+      this.#options.onLine(piece.subarray(start, lineEnd(piece, start, end)), false);
+    } else {
       this.#hold(piece.subarray(start, end));
       if (lineFeed >= 0) this.#finish();
     }
@@ -165,13 +167,10 @@ export class LineBuffer {
     // Of a line that was cut the beginning is held; of one that was dropped nothing.
     const hasNothing = line.length === 0 && (this.#isSkipping || this.#isContinuation);
     this.#isSkipping = false;
-    if (!hasNothing) this.#emit(line);
+    if (!hasNothing) {
+      this.#options.onLine(line.subarray(0, lineEnd(line, 0, line.length)), this.#isContinuation);
+    }
     this.#isContinuation = false;
-  }
-
-  #emit(line: Buffer): void {
-    const end = line[line.length - 1] === CR ? line.length - 1 : line.length;
-    this.#options.onLine(line.subarray(0, end), this.#isContinuation);
   }
 
   #giveUp(reason: DropReason): void {
@@ -184,4 +183,9 @@ export class LineBuffer {
     this.#held = Buffer.alloc(0);
     this.#heldBytes = 0;
   }
+}
+
+/** Where a line ends that a line feed, or the end of the bytes, follows. */
+function lineEnd(bytes: Buffer, start: number, end: number): number {
+  return end > start && bytes[end - 1] === CR ? end - 1 : end;
 }

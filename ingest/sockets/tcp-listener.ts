@@ -1,6 +1,6 @@
 // A TCP port of one line protocol: connections within bounds, TLS where it is spoken, and an orderly end.
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
@@ -14,6 +14,8 @@ const HANDSHAKE_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 60_000;
 /** At the end, a connection that was silent for so long has nothing more on its way. */
 const QUIET_MS = 200;
+/** Turns of the event loop without a new connection, after which none waits. */
+const QUIET_TURNS = 3;
 
 export interface TlsIdentity {
   readonly cert: Buffer;
@@ -52,6 +54,7 @@ export class TcpListener {
   /** Those that have not brought an event yet, oldest first: they go when there is no more room. */
   readonly #unproven = new Set<Socket>();
   #lastDataAt = 0;
+  #admitted = 0;
 
   static async open(options: TcpListenerOptions): Promise<TcpListener> {
     const listener = new TcpListener(options);
@@ -81,6 +84,7 @@ export class TcpListener {
   /** Takes in what has arrived, tells clients to go, and ends what they have not finished. */
   async close(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
+    await this.#admitWaiting(deadline);
     this.#server.close();
     this.#lastDataAt = performance.now();
     for (const { stream } of this.#connections.values()) stream.end();
@@ -95,7 +99,21 @@ export class TcpListener {
     }
   }
 
+  /**
+   * Peers that have connected, and perhaps sent, and are not admitted yet would be cut off with the listening
+   * socket. Each turn of the event loop admits at least one of them.
+   */
+  async #admitWaiting(deadline: number): Promise<void> {
+    let quietTurns = 0;
+    while (quietTurns < QUIET_TURNS && performance.now() < deadline) {
+      const admitted = this.#admitted;
+      await nextTurn();
+      quietTurns = this.#admitted === admitted ? quietTurns + 1 : 0;
+    }
+  }
+
   #admit(socket: Socket): void {
+    this.#admitted++;
     if (this.#connections.size >= this.#options.maxConnections) {
       this.#options.onRefuse();
       const [oldest = socket] = this.#unproven;
