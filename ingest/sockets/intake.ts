@@ -3,8 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Acceptor } from "../accept.ts";
 import type { Principal } from "../keys/permission.ts";
-import { checkLabels } from "../labels.ts";
-import { LogboomError } from "../../schemas/errors.ts";
 import type { DoorName, IncomingEvent } from "../protocols/door.ts";
 import type { DropReason } from "../protocols/line-protocol.ts";
 
@@ -92,8 +90,9 @@ export class Intake {
   async #encode({ events, sizeBytes }: Batch): Promise<void> {
     const appends: Promise<void>[] = [];
     for (const [principal, own] of events) {
-      const append = await this.#prepare(principal, own);
-      if (append !== undefined) appends.push(this.#append(append, own.length));
+      const allowed = this.#allowed(principal, own);
+      const append = await this.#prepare(principal, allowed);
+      if (append !== undefined) appends.push(this.#append(append, principal, allowed));
     }
     const appending = Promise.all(appends).then(() => {
       this.#appending.delete(appending);
@@ -105,52 +104,58 @@ export class Intake {
     this.#appending.add(appending);
   }
 
+  /** One event that the key may not write does not cost the others. */
+  #allowed(principal: Principal, events: readonly IncomingEvent[]): readonly IncomingEvent[] {
+    if (principal.prefixes.every((prefix) => prefix === "")) return events;
+    const allowed = events.filter((event) => isAllowed(principal, event));
+    this.#options.onDrop("forbidden", events.length - allowed.length);
+    return allowed;
+  }
+
   async #prepare(
     principal: Principal,
     events: readonly IncomingEvent[],
   ): Promise<(() => Promise<void>) | undefined> {
     const { acceptor, door, onDrop, logger } = this.#options;
+    if (events.length === 0) return undefined;
     try {
       return (await acceptor.take(door, principal, events)).append;
     } catch (error) {
-      const allowed = events.filter((event) => isAllowed(principal, event));
-      onDrop("forbidden", events.length - allowed.length);
-      if (allowed.length === 0) return undefined;
-      if (allowed.length < events.length) return this.#prepare(principal, allowed);
       logger.error({ err: error, door }, "events cannot be encoded");
       onDrop("malformed", events.length);
       return undefined;
     }
   }
 
-  async #append(append: () => Promise<void>, count: number): Promise<void> {
+  async #append(
+    first: () => Promise<void>,
+    principal: Principal,
+    events: readonly IncomingEvent[],
+  ): Promise<void> {
     const { logger, door, onDrop } = this.#options;
     const { signal } = this.#stop;
-    let waitMs = FIRST_RETRY_MS;
-    for (;;) {
+    let append: (() => Promise<void>) | undefined = first;
+    for (let waitMs = FIRST_RETRY_MS; append !== undefined;) {
       try {
         await append();
         return;
       } catch (error) {
         if (waitMs === FIRST_RETRY_MS) logger.warn({ err: error, door }, "events wait for the log");
-        await sleep(waitMs, undefined, { signal }).catch(() => {});
-        if (signal.aborted) {
-          onDrop("stopped", count);
-          return;
-        }
-        waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
       }
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) {
+        onDrop("stopped", events.length);
+        return;
+      }
+      waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
+      // Encoded anew: the bytes of the first time are not ours any more.
+      append = await this.#prepare(principal, events);
     }
   }
 }
 
-/** By the labels that it would have after mending, which leaves the beginnings of labels as they are. */
-function isAllowed(principal: Principal, event: IncomingEvent): boolean {
-  const { prefix0 = "", prefix1 = "", prefix2 = "", prefix3 = "" } = event;
-  try {
-    checkLabels(principal, prefix0, prefix1, prefix2, prefix3);
-    return true;
-  } catch (error) {
-    return !(error instanceof LogboomError && error.code === "NO_PERMISSION");
-  }
+/** By the beginnings of its labels, which mending leaves as they are. */
+function isAllowed({ prefixes }: Principal, event: IncomingEvent): boolean {
+  const labels = [event.prefix0, event.prefix1, event.prefix2, event.prefix3];
+  return prefixes.every((prefix, index) => (labels[index] ?? "").startsWith(prefix));
 }

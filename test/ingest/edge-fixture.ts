@@ -4,6 +4,8 @@ import pino from "pino";
 import { Acceptor } from "../../ingest/accept.ts";
 import { createEdge } from "../../ingest/edge.ts";
 import { startHttpServer } from "../../ingest/http-server.ts";
+import { Limits } from "../../ingest/limits/limits.ts";
+import { Usage } from "../../ingest/limits/usage.ts";
 import { openRawDoors, type RawDoors } from "../../ingest/sockets/raw-doors.ts";
 import { TokenStore, type Prefixes } from "../../ingest/tokens.ts";
 import { readConfig } from "../../schemas/config.ts";
@@ -22,6 +24,8 @@ export const keys = {
   account: "50000000-2222-3333-4444-555555555555",
   logtrace: "lt_live_00000000000000000000000000000001",
   logtraceReadOnly: "lt_live_00000000000000000000000000000002",
+  logtraceFew: "lt_live_00000000000000000000000000000003",
+  logtraceQueued: "lt_live_00000000000000000000000000000004",
   scalyr: "scalyr-write-key-0000-",
   scalyrRead: "scalyr-read-key-0000-",
 } as const;
@@ -49,7 +53,9 @@ export async function openEdge(
   await createKeys(tokens);
   const instruments = createInstruments(false);
   const logger = pino({ level: "silent" });
-  const acceptor = new Acceptor({ config, log: temp.log, tokens, instruments, logger });
+  const usage = await Usage.open(temp.log);
+  const limits = new Limits(usage);
+  const acceptor = new Acceptor({ config, log: temp.log, tokens, limits, instruments, logger });
   const app = express();
   app.use(createEdge(acceptor));
   const server = await startHttpServer(app, { host: "127.0.0.1", port: 0 });
@@ -73,6 +79,7 @@ export async function openEdge(
       await closeRaw();
       await server.drain(1000);
       await acceptor.close();
+      await usage.close();
       await tokens.close();
       await temp[Symbol.asyncDispose]();
     },
@@ -121,6 +128,21 @@ async function createKeys(tokens: TokenStore): Promise<void> {
     environment,
     scopes: ["read:logs"],
   });
+  // One request an hour; what an enterprise key sends beyond it is queued.
+  for (const [secret, tier] of [
+    [keys.logtraceFew, "standard"],
+    [keys.logtraceQueued, "enterprise"],
+  ] as const) {
+    await tokens.create({
+      ...shared,
+      kind: "logtrace",
+      secret,
+      environment,
+      tier,
+      scopes: ["write:logs"],
+      limits: { ingest: 1 },
+    });
+  }
   await tokens.create({ ...shared, kind: "scalyr-write", secret: keys.scalyr });
   await tokens.create({ ...shared, kind: "scalyr-read", secret: keys.scalyrRead });
 }

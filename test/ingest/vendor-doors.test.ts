@@ -136,6 +136,21 @@ test("a bad event among good ones costs Scalyr's agent only that one, and it is 
   expect((await storedNow()).map(({ message }) => message)).toEqual(["good", "late"]);
 });
 
+test("LogTrace's limit is 429 with the seconds to wait; an enterprise key's overflow is taken", async () => {
+  const ask = (key: string) =>
+    send("/v1/logs/ingest", logs([{ message: "m" }]), { headers: bearer(key) });
+  expect((await ask(keys.logtraceFew)).status).toBe(202);
+  const refused = await ask(keys.logtraceFew);
+  expect(refused.status).toBe(429);
+  const wait = Number(refused.headers.get("retry-after"));
+  expect(wait).toBeGreaterThan(0);
+  expect(wait).toBeLessThanOrEqual(3600);
+  expect(JSON.parse(refused.text)).toMatchObject({ status: "error", code: "RATE_LIMITED" });
+  expect((await ask(keys.logtraceQueued)).status).toBe(202);
+  expect((await ask(keys.logtraceQueued)).status).toBe(202);
+  expect(await storedNow()).toHaveLength(3);
+});
+
 test("labels and attributes beyond the limits are cut and counted, and the event kept", async () => {
   const name = "logboom_ingest_mended_events_total";
   const counted = await edge.counted(name, 'door="loggly"');
