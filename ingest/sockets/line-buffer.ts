@@ -9,13 +9,15 @@ const CR = 0x0d;
 const SPACE = 0x20;
 /** A first piece of an unfinished line takes at least so much. */
 const FIRST_BYTES = 512;
+/** So much every connection may hold whatever the others do: nearly all lines fit. */
+const FREE_BYTES = 2048;
 /** Digits of a length in front of a message. */
 const MAX_COUNT_DIGITS = 7;
 
 interface LineBufferOptions extends Pick<LineProtocol, "overflow" | "countsOctets"> {
   readonly maxBytes: number;
-  /** Of the unfinished lines of all connections. */
-  readonly budget: MemoryBudget;
+  /** What unfinished lines share; asked anew for each line. */
+  readonly budget: () => MemoryBudget;
   readonly onLine: LineHandler;
   readonly onDrop: (reason: DropReason) => void;
 }
@@ -25,6 +27,8 @@ export class LineBuffer {
   /** The unfinished line: a copy, so that a few bytes do not keep the piece alive that they came in. */
   #held = Buffer.alloc(0);
   #heldBytes = 0;
+  /** Whose budget the unfinished line counts against. */
+  #budget: MemoryBudget | undefined;
   #isContinuation = false;
   /** Whether the rest of the line is thrown away. */
   #isSkipping = false;
@@ -132,7 +136,8 @@ export class LineBuffer {
         this.#options.maxBytes,
       );
       try {
-        this.#options.budget.take(size - this.#held.length);
+        this.#budget ??= this.#options.budget();
+        this.#budget.take(charged(size) - charged(this.#held.length));
       } catch (error) {
         if (!(error instanceof LogboomError)) throw error;
         this.#isSkipping = true;
@@ -179,7 +184,8 @@ export class LineBuffer {
   }
 
   #release(): void {
-    this.#options.budget.give(this.#held.length);
+    this.#budget?.give(charged(this.#held.length));
+    this.#budget = undefined;
     this.#held = Buffer.alloc(0);
     this.#heldBytes = 0;
   }
@@ -188,4 +194,8 @@ export class LineBuffer {
 /** Where a line ends that a line feed, or the end of the bytes, follows. */
 function lineEnd(bytes: Buffer, start: number, end: number): number {
   return end > start && bytes[end - 1] === CR ? end - 1 : end;
+}
+
+function charged(heldBytes: number): number {
+  return Math.max(0, heldBytes - FREE_BYTES);
 }

@@ -22,9 +22,9 @@ const TOKEN_LINE_BYTES = 64 * 1024;
 /** Room for what stands around a message of the largest size. */
 const AROUND_MESSAGE_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 10_000;
-/** Of the memory for ingest: what each door may hold, and all unfinished lines. */
+/** Of the memory for ingest: what a door may hold, and the unfinished lines of its newcomers and of others. */
 const INTAKE_SHARE = 1 / 16;
-const PARTIAL_LINES_SHARE = 1 / 4;
+const PARTIAL_LINES_SHARE = 1 / 16;
 
 interface RawDoorsOptions {
   readonly config: Config;
@@ -61,8 +61,7 @@ export interface RawDoors {
 export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> {
   const { config } = options;
   const tls = readIdentity(config);
-  const partialLines = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES * PARTIAL_LINES_SHARE);
-  const open: { readonly intake: Intake; readonly listeners: (TcpListener | UdpListener)[] }[] = [];
+  const open: ReturnType<typeof createDoor>[] = [];
   const ports: Record<string, number> = {};
   const close = async (): Promise<void> => {
     const timeoutMs = config.LOGBOOM_DRAIN_TIMEOUT_MS / 2;
@@ -78,7 +77,7 @@ export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> 
       const opened = createDoor(door, options);
       open.push(opened);
       for (const { variable, port, isTlsOnly, hasUdp } of door.ports) {
-        const tcp = await opened.listenTcp(port, partialLines, tls, isTlsOnly === true);
+        const tcp = await opened.listenTcp(port, tls, isTlsOnly === true);
         ports[variable] = tcp.port;
         if (hasUdp === true) await opened.listenUdp(tcp.port);
       }
@@ -90,7 +89,7 @@ export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> 
   return {
     ports,
     get pendingBytes() {
-      return open.reduce((sum, { intake }) => sum + intake.pendingBytes, partialLines.usedBytes);
+      return open.reduce((sum, door) => sum + door.pendingBytes, 0);
     },
     close,
   };
@@ -163,12 +162,20 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
   const { LOGBOOM_HOST: host } = config;
   const listeners: (TcpListener | UdpListener)[] = [];
   const counts = new Map<object, number>();
+  const partialBytes = config.LOGBOOM_INGEST_MEMORY_BYTES * PARTIAL_LINES_SHARE;
+  const partialLines = {
+    proven: new MemoryBudget(partialBytes),
+    newcomers: new MemoryBudget(partialBytes),
+  };
   return {
     intake,
     listeners,
+    get pendingBytes() {
+      const { proven, newcomers } = partialLines;
+      return intake.pendingBytes + proven.usedBytes + newcomers.usedBytes;
+    },
     listenTcp: async (
       port: number,
-      partialLines: MemoryBudget,
       tls: TlsIdentity | undefined,
       isTlsOnly: boolean,
     ): Promise<TcpListener> => {

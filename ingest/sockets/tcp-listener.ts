@@ -17,6 +17,15 @@ const QUIET_MS = 200;
 /** Turns of the event loop without a new connection, after which none waits. */
 const QUIET_TURNS = 3;
 
+/**
+ * What the unfinished lines of a door may hold together: those of connections that have brought an event
+ * before, and those of newcomers, who so cannot take the others' room.
+ */
+export interface PartialLines {
+  readonly proven: MemoryBudget;
+  readonly newcomers: MemoryBudget;
+}
+
 export interface TlsIdentity {
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -34,7 +43,7 @@ interface TcpListenerOptions {
   readonly sink: LineSink;
   readonly isFull: () => boolean;
   readonly flows: Flows;
-  readonly partialLines: MemoryBudget;
+  readonly partialLines: PartialLines;
   readonly onCount: (connections: number) => void;
   readonly onRefuse: () => void;
 }
@@ -179,7 +188,7 @@ export class TcpListener {
     const lines = new LineBuffer({
       ...protocol,
       maxBytes: maxLineBytes,
-      budget: partialLines,
+      budget: () => (this.#unproven.has(raw) ? partialLines.newcomers : partialLines.proven),
       onLine: protocol.open({
         ...sink,
         store: (principal, event, sizeBytes) => {

@@ -277,6 +277,36 @@ describe("connections", () => {
     expect(silent.length).toBe(60);
   });
 
+  test("that never end a line leave those alone that do", async () => {
+    edge = await openEdge({ ...allPorts, LOGBOOM_INGEST_MEMORY_BYTES: String(16 * 1_048_576) });
+    const good = await openClient("LOGBOOM_SYSLOG_PORT");
+    const head = `<14>1 - h a - - [${keys.loggly}@41058]`;
+    await write(good, `${head} 1\n`);
+    await storedWhen(1);
+    const endless = await Promise.all(
+      Array.from({ length: 8 }, () => openClient("LOGBOOM_SYSLOG_PORT")),
+    );
+    for (const client of endless) await write(client, "x".repeat(1_000_000));
+    for (let tries = 0; tries < 400; tries++) {
+      if ((await dropped("loggly-syslog", "overloaded")) > 0) break;
+      await sleep(25);
+    }
+    expect(await dropped("loggly-syslog", "overloaded")).toBeGreaterThan(0);
+    expect(edge.raw.pendingBytes).toBeLessThanOrEqual(1_048_576);
+    // In two pieces, so that the first of them has to be held.
+    const newcomer = await openClient("LOGBOOM_SYSLOG_PORT");
+    for (const [client, text] of [
+      [good, "y".repeat(500_000)],
+      [newcomer, "short"],
+    ] as const) {
+      await write(client, `${head} ${text}`);
+      await sleep(50);
+      await write(client, " end\n");
+    }
+    const messages = messagesOf(await storedWhen(3));
+    expect(messages.map(({ length }) => length)).toEqual([1, 500_004, 9]);
+  });
+
   test("wait while the log has no room, and lose nothing", async () => {
     edge = await openEdge(
       { ...allPorts, LOGBOOM_INGEST_MEMORY_BYTES: String(4 * 1_048_576) },
