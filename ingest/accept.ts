@@ -108,27 +108,21 @@ export class Acceptor {
   }
 
   /**
-   * Encodes events that came in without a request, and says when they are durable.
+   * Encodes events that came in without a request; what is returned appends them, and rejects when the log
+   * has no room.
    *
-   * @throws LogboomError when an event cannot be taken, as from `durable` when the log has no room.
+   * @throws LogboomError when an event cannot be taken.
    */
   async take(
     door: DoorName,
     principal: Principal,
     events: Iterable<IncomingEvent>,
-  ): Promise<{ readonly sizeBytes: number; append(): Promise<void> }> {
+  ): Promise<() => Promise<void>> {
     const encoded = await this.#encode(principal, { events, mending: "all" });
-    const outcome = { ...encoded, isDuplicate: false };
-    return {
-      sizeBytes: encoded.sizeBytes,
-      append: async () => {
-        await this.#coalescer.submit(encoded);
-        this.#options.instruments.logboom_ingest_encoded_bytes_total.inc(
-          { door },
-          encoded.sizeBytes,
-        );
-        this.#countEvents(door, outcome);
-      },
+    return async () => {
+      await this.#coalescer.submit(encoded);
+      this.#options.instruments.logboom_ingest_encoded_bytes_total.inc({ door }, encoded.sizeBytes);
+      this.#countEvents(door, { ...encoded, isDuplicate: false });
     };
   }
 

@@ -30,10 +30,10 @@ const byPattern = doors.flatMap((door) =>
 
 /** Every method of a door's path goes to the door, so that a refusal has its own shape. */
 export function createEdge(acceptor: Acceptor): RequestHandler {
-  return (request, response, next) => {
+  return async (request, response, next) => {
     const door = findDoor(request.path);
     if (door === undefined) next();
-    else void acceptor.accept(door, request, response);
+    else await acceptor.accept(door, request, response);
   };
 }
 

@@ -119,7 +119,7 @@ export class Intake {
     const { acceptor, door, onDrop, logger } = this.#options;
     if (events.length === 0) return undefined;
     try {
-      return (await acceptor.take(door, principal, events)).append;
+      return await acceptor.take(door, principal, events);
     } catch (error) {
       logger.error({ err: error, door }, "events cannot be encoded");
       onDrop("malformed", events.length);

@@ -154,7 +154,11 @@ describe("datagrams", () => {
 
   test("that flood it while the log has no room are dropped and counted; HTTP goes on", async () => {
     edge = await openEdge(
-      { ...allPorts, LOGBOOM_INGEST_MEMORY_BYTES: String(1_048_576) },
+      {
+        ...allPorts,
+        LOGBOOM_INGEST_MEMORY_BYTES: String(1_048_576),
+        LOGBOOM_DRAIN_TIMEOUT_MS: "400",
+      },
       { maxLogBytes: 0 },
     );
     const socket = createSocket("udp4");
@@ -172,6 +176,10 @@ describe("datagrams", () => {
     });
     expect(answer.status).toBe(403);
     socket.close();
+    // What the log does not take until the end is lost, and not without a word.
+    await edge.closeRaw();
+    expect(await dropped("logentries-token", "stopped")).toBeGreaterThan(0);
+    expect(edge.raw.pendingBytes).toBe(0);
   }, 30_000);
 });
 
