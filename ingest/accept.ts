@@ -6,19 +6,31 @@ import { LogboomError, toLogboomError } from "../schemas/errors.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import { readBody } from "./body.ts";
 import { Coalescer } from "./coalescer.ts";
-import { ArrivalClock, encodeRequest } from "./encode.ts";
+import { ArrivalClock, encodeRequest, type EncodedRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
-import { requireCustomer, requireScope } from "./keys/permission.ts";
+import { requireCustomer, requireScope, type Principal } from "./keys/permission.ts";
 import type { Limits } from "./limits/limits.ts";
-import type { Log } from "./log/log.ts";
+import type { Log, Receipt } from "./log/log.ts";
 import { MemoryBudget, Reservation } from "./memory-budget.ts";
 import { Partitions } from "./partitions.ts";
-import type { Door, DoorRequest, Outcome, Reply } from "./protocols/door.ts";
+import type {
+  Door,
+  DoorName,
+  DoorRequest,
+  IncomingEvent,
+  IncomingEvents,
+  Outcome,
+  Reply,
+} from "./protocols/door.ts";
 import { Repeats } from "./repeats.ts";
+import { Sequences } from "./sequences.ts";
 import type { TokenStore } from "./tokens.ts";
 
 /** How long the rest of a refused request's body is read and thrown away. */
 const DROP_MS = 5_000;
+/** A day: what a door allows does not change while the service runs. */
+const PREFLIGHT_SECONDS = 86_400;
+const POST_ONLY: readonly string[] = ["POST"];
 
 interface AcceptorOptions {
   readonly config: Config;
@@ -35,6 +47,7 @@ export class Acceptor {
   readonly #budget: MemoryBudget;
   readonly #coalescer: Coalescer;
   readonly #repeats: Repeats;
+  readonly #sequences: Sequences;
   readonly #partitions: Partitions;
   readonly #clock = new ArrivalClock();
   readonly #endCollector: () => void;
@@ -45,6 +58,7 @@ export class Acceptor {
     this.#budget = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES);
     this.#coalescer = new Coalescer(log, config.LOGBOOM_LINGER_MS);
     this.#repeats = new Repeats(log);
+    this.#sequences = new Sequences(log);
     this.#partitions = new Partitions(log.partitionCount);
     this.#endCollector = startIdleCollector(() => this.#budget.usedBytes === 0);
   }
@@ -58,7 +72,20 @@ export class Acceptor {
   async accept(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { instruments, logger } = this.#options;
     const url = new URL(request.url ?? "/", "http://localhost");
-    const doorRequest = { query: url.searchParams, headers: request.headers };
+    const doorRequest: DoorRequest = {
+      method: request.method ?? "",
+      path: url.pathname,
+      address: request.socket.remoteAddress,
+      query: url.searchParams,
+      headers: request.headers,
+    };
+    if (door.isForBrowsers === true) {
+      response.setHeader("Access-Control-Allow-Origin", "*");
+      if (request.method === "OPTIONS") {
+        answerPreflight(door, request, response);
+        return;
+      }
+    }
     const reservation = new Reservation(this.#budget);
     const read = { bodyBytes: 0 };
     const count = (outcome: string): void => {
@@ -68,8 +95,8 @@ export class Acceptor {
     try {
       const outcome = await this.#store(door, doorRequest, request, response, reservation, read);
       count(outcome.isDuplicate ? "duplicate" : "accepted");
-      this.#countEvents(door, outcome);
-      send(response, door.accepted(outcome));
+      if (!outcome.isDuplicate) this.#countEvents(door.name, outcome);
+      send(response, door.accepted(outcome, doorRequest));
     } catch (thrown) {
       const error = toLogboomError(thrown);
       const outcome = error.status >= 500 ? "failed" : "refused";
@@ -77,13 +104,32 @@ export class Acceptor {
       instruments.logboom_ingest_refused_total.inc({ door: door.name, code: error.code });
       if (error.code === "INTERNAL") logger.error({ err: error.cause }, "ingest request failed");
       // A peer that stalls would keep the connection for nothing.
-      if (error.code === "METHOD_NOT_ALLOWED") response.setHeader("Allow", "POST");
+      if (error.code === "METHOD_NOT_ALLOWED") response.setHeader("Allow", methodsOf(door));
       if (error.code === "BODY_TIMEOUT") response.setHeader("Connection", "close");
       send(response, door.refused(error, doorRequest), error.retryAfterSeconds);
       dropRestOf(request);
     } finally {
       reservation.release();
     }
+  }
+
+  /**
+   * Encodes events that came in without a request; what is returned appends them, and rejects when the log
+   * has no room.
+   *
+   * @throws LogboomError when an event cannot be taken.
+   */
+  async take(
+    door: DoorName,
+    principal: Principal,
+    events: Iterable<IncomingEvent>,
+  ): Promise<() => Promise<void>> {
+    const encoded = await this.#encode(principal, { events, mending: "all" });
+    return async () => {
+      await this.#coalescer.submit(encoded);
+      this.#options.instruments.logboom_ingest_encoded_bytes_total.inc({ door }, encoded.sizeBytes);
+      this.#countEvents(door, { ...encoded, isDuplicate: false });
+    };
   }
 
   /** Appends what has been taken in and waits until it is durable. */
@@ -100,20 +146,21 @@ export class Acceptor {
     reservation: Reservation,
     read: { bodyBytes: number },
   ): Promise<Outcome> {
-    if (request.method !== "POST") {
+    if (!(door.methods ?? POST_ONLY).includes(doorRequest.method)) {
       throw new LogboomError(
         "METHOD_NOT_ALLOWED",
-        `the method ${request.method} is not served at ${door.path}; use POST`,
+        `the method ${request.method} is not served at ${door.path}; use ${methodsOf(door)}`,
       );
     }
     const { config, tokens, instruments } = this.#options;
-    const principal = tokens.authenticate(
-      door.secret(doorRequest),
-      door.keyKinds,
-      request.socket.remoteAddress,
-    );
-    if (principal.scopes !== undefined) requireScope(principal, "write:logs");
-    this.#options.limits.require(principal, "ingest");
+    const authenticate = (secret: string | undefined): Principal => {
+      const principal = tokens.authenticate(secret, door.keyKinds, doorRequest.address);
+      if (principal.scopes !== undefined) requireScope(principal, "write:logs");
+      this.#requireRoom(principal);
+      return principal;
+    };
+    const early =
+      door.secretInBody === undefined ? authenticate(door.secret(doorRequest)) : undefined;
     const key = door.idempotencyKey(doorRequest);
     const bounded = (limit: number) => Math.min(limit, door.maxBodyBytes ?? limit);
     const limits = {
@@ -124,40 +171,108 @@ export class Acceptor {
     const body = await readBody(request, response, limits, reservation);
     read.bodyBytes = body.length;
     const endTimer = instruments.logboom_ingest_acknowledge_seconds.startTimer({ door: door.name });
+    const principal = early ?? authenticate(door.secretInBody?.(body) ?? door.secret(doorRequest));
 
     return this.#repeats.once(
       { door: door.name, tokenId: principal.tokenId, key, query: String(doorRequest.query), body },
       async (makeReceipt) => {
-        const { customer, events } = door.read(doorRequest, body);
+        const incoming = door.read(doorRequest, body, principal);
+        const { customer, session } = incoming;
         if (customer !== undefined) requireCustomer(principal, customer, "write");
-        const encoded = await encodeRequest(events, {
-          principal,
-          partitions: this.#partitions,
-          clock: this.#clock,
-          maxEventBytes: config.LOGBOOM_MAX_EVENT_BYTES,
-        });
-        reservation.add(encoded.sizeBytes);
-        const outcome = {
-          accepted: encoded.accepted,
-          invalidUtf8: encoded.invalidUtf8,
-          isDuplicate: false,
-        };
-        if (encoded.accepted > 0) await this.#coalescer.submit(encoded, makeReceipt(outcome));
-        instruments.logboom_ingest_encoded_bytes_total.inc({ door: door.name }, encoded.sizeBytes);
+        const outcome =
+          session === undefined
+            ? await this.#submit(principal, incoming, reservation, (made) => {
+                const receipt = makeReceipt(made);
+                return receipt === undefined ? [] : [receipt];
+              })
+            : await this.#sequences.inOrder(`${principal.tokenId}\0${session}`, async (places) => {
+                const events = places.unseen(incoming.events);
+                const submitted = await this.#submit(
+                  principal,
+                  { ...incoming, events },
+                  reservation,
+                  () => places.receipts(),
+                );
+                this.#drop(door.name, "repeated", places.repeated);
+                return submitted;
+              });
         endTimer();
-        return outcome;
+        instruments.logboom_ingest_encoded_bytes_total.inc({ door: door.name }, outcome.sizeBytes);
+        return { ...outcome, bodyBytes: body.length };
       },
     );
   }
 
-  #countEvents(door: Door, { accepted, invalidUtf8, isDuplicate }: Outcome): void {
-    const { instruments } = this.#options;
-    if (isDuplicate) return;
-    instruments.logboom_ingest_events_total.inc({ door: door.name }, accepted);
-    if (invalidUtf8 > 0) {
-      instruments.logboom_ingest_invalid_utf8_events_total.inc({ door: door.name }, invalidUtf8);
-    }
+  /** LogTrace queues what an enterprise key sends beyond its limit; the queue is the log. */
+  #requireRoom(principal: Principal): void {
+    const { limits } = this.#options;
+    if (principal.tier === "enterprise") limits.take(principal, "ingest");
+    else limits.require(principal, "ingest");
   }
+
+  #encode(
+    principal: Principal,
+    { events, mending }: Pick<IncomingEvents, "events" | "mending">,
+  ): Promise<EncodedRequest> {
+    return encodeRequest(events, {
+      principal,
+      partitions: this.#partitions,
+      clock: this.#clock,
+      maxEventBytes: this.#options.config.LOGBOOM_MAX_EVENT_BYTES,
+      mending,
+    });
+  }
+
+  async #submit(
+    principal: Principal,
+    incoming: IncomingEvents,
+    reservation: Reservation,
+    makeReceipts: (outcome: Outcome) => readonly Receipt[],
+  ): Promise<Outcome & { readonly sizeBytes: number }> {
+    const encoded = await this.#encode(principal, incoming);
+    const { accepted, invalidUtf8, mended, sizeBytes } = encoded;
+    reservation.add(sizeBytes);
+    const omitted = incoming.omitted?.();
+    const outcome = {
+      accepted,
+      invalidUtf8,
+      mended,
+      isDuplicate: false,
+      ...(omitted !== undefined && { omitted }),
+    };
+    if (accepted > 0) await this.#coalescer.submit(encoded, ...makeReceipts(outcome));
+    return { ...outcome, sizeBytes };
+  }
+
+  #countEvents(door: DoorName, { accepted, invalidUtf8, mended = 0, omitted }: Outcome): void {
+    const { instruments } = this.#options;
+    instruments.logboom_ingest_events_total.inc({ door }, accepted);
+    if (invalidUtf8 > 0) {
+      instruments.logboom_ingest_invalid_utf8_events_total.inc({ door }, invalidUtf8);
+    }
+    if (mended > 0) instruments.logboom_ingest_mended_events_total.inc({ door }, mended);
+    this.#drop(door, "malformed", omitted?.count ?? 0);
+  }
+
+  #drop(door: DoorName, reason: "repeated" | "malformed", count: number): void {
+    if (count === 0) return;
+    this.#options.instruments.logboom_ingest_dropped_events_total.inc({ door, reason }, count);
+  }
+}
+
+/** What a browser asks before it sends to another origin. */
+function answerPreflight(door: Door, request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("Access-Control-Allow-Methods", methodsOf(door));
+  response.setHeader(
+    "Access-Control-Allow-Headers",
+    request.headers["access-control-request-headers"] ?? "*",
+  );
+  response.setHeader("Access-Control-Max-Age", PREFLIGHT_SECONDS);
+  send(response, { status: 204 });
+}
+
+function methodsOf({ methods = POST_ONLY }: Door): string {
+  return methods.join(", ");
 }
 
 /** Lets the client finish sending and read the refusal, but not go on for ever. */
@@ -171,11 +286,15 @@ function dropRestOf(request: IncomingMessage): void {
 
 function send(response: ServerResponse, reply: Reply, retryAfterSeconds?: number): void {
   if (response.headersSent || response.destroyed) return;
-  const body = Buffer.from(JSON.stringify(reply.body));
   if (retryAfterSeconds !== undefined) response.setHeader("Retry-After", retryAfterSeconds);
+  if (reply.body === undefined) {
+    response.writeHead(reply.status).end();
+    return;
+  }
+  const body = Buffer.isBuffer(reply.body) ? reply.body : Buffer.from(JSON.stringify(reply.body));
   // Without a charset: one vendor's client compares the type as a whole.
   response.writeHead(reply.status, {
-    "Content-Type": "application/json",
+    "Content-Type": reply.contentType ?? "application/json",
     "Content-Length": body.length,
   });
   response.end(body);

@@ -13,7 +13,7 @@ const GROUP_BYTES = 512 * 1024;
 
 interface Submission {
   readonly request: EncodedRequest;
-  readonly receipt: Receipt | undefined;
+  readonly receipts: readonly Receipt[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -31,10 +31,10 @@ export class Coalescer {
     this.#lingerMs = lingerMs;
   }
 
-  /** Resolves when the request's events, and its receipt with them, are durable. */
-  submit(request: EncodedRequest, receipt?: Receipt): Promise<void> {
+  /** Resolves when the request's events, and its receipts with them, are durable. */
+  submit(request: EncodedRequest, ...receipts: readonly Receipt[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, receipt, resolve, reject });
+      this.#waiting.push({ request, receipts, resolve, reject });
       this.#waitingBytes += request.sizeBytes;
       if (this.#waitingBytes >= GROUP_BYTES) this.#flush();
       else this.#timer ??= setTimeout(() => this.#flush(), this.#lingerMs);
@@ -58,10 +58,10 @@ export class Coalescer {
     this.#appending.add(appending);
   }
 
-  /** One append for the whole group: a request is in the log with its receipt, or not at all. */
+  /** One append for the whole group: a request is in the log with its receipts, or not at all. */
   async #append(group: readonly Submission[]): Promise<void> {
     try {
-      const receipts = group.flatMap(({ receipt }) => (receipt === undefined ? [] : [receipt]));
+      const receipts = group.flatMap((submission) => submission.receipts);
       await this.#log.append(formRecords(group), receipts);
       for (const { resolve } of group) resolve();
     } catch (error) {
@@ -76,19 +76,16 @@ export class Coalescer {
  * receipt was lost on the way, the repeat is then known by them.
  */
 function formRecords(group: readonly Submission[]): NewRecord[] {
-  const shared = group.filter(({ receipt }) => receipt === undefined);
+  const shared = group.filter(({ receipts }) => receipts.length === 0);
   const records = packPieces(
     shared.flatMap(({ request }) => request.pieces),
     () => randomBytes(BLOCK_ID_BYTES),
   );
-  for (const { request, receipt } of group) {
-    if (receipt === undefined) continue;
-    const { key, value } = receipt;
+  for (const { request, receipts } of group) {
+    if (receipts.length === 0) continue;
+    const name = receipts.map(({ key, value }) => `${key}\0${value}\0`).join("");
     const own = packPieces(request.pieces, (index) =>
-      createHash("sha256")
-        .update(`${key}\0${value}\0${index}`)
-        .digest()
-        .subarray(0, BLOCK_ID_BYTES),
+      createHash("sha256").update(`${name}${index}`).digest().subarray(0, BLOCK_ID_BYTES),
     );
     records.push(...own);
   }

@@ -5,8 +5,10 @@ import type { EncodedEvents } from "../schemas/event-codec.ts";
 import { EventWriter } from "../schemas/event-writer.ts";
 import { LogboomError } from "../schemas/errors.ts";
 import { eventTimeRange, formatTimestamp } from "../schemas/time.ts";
-import type { IncomingEvent } from "./protocols/door.ts";
+import type { IncomingEvent, Mending } from "./protocols/door.ts";
 import { checkLabels } from "./labels.ts";
+import { MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTES } from "./limits.ts";
+import { cutMessage, mendEvent } from "./mend.ts";
 import type { Partitions } from "./partitions.ts";
 import type { Principal } from "./tokens.ts";
 
@@ -17,9 +19,6 @@ const EVENTS_PER_TURN = 2_000;
 const MAX_EVENTS = 1_000_000;
 /** Every day of a request becomes parts of its own in the store. */
 const MAX_DAYS = 1_000;
-const MAX_ATTRIBUTES = 64;
-const MAX_ATTRIBUTE_NAME_BYTES = 255;
-const MAX_ATTRIBUTE_BYTES = 32_768;
 const NS_PER_DAY = 86_400_000_000_000n;
 
 /** A request's events, ready for the log. */
@@ -27,6 +26,7 @@ export interface EncodedRequest {
   readonly pieces: readonly { readonly partition: number; readonly events: EncodedEvents }[];
   readonly accepted: number;
   readonly invalidUtf8: number;
+  readonly mended: number;
   readonly sizeBytes: number;
 }
 
@@ -35,6 +35,7 @@ interface EncodeOptions {
   readonly partitions: Partitions;
   readonly clock: ArrivalClock;
   readonly maxEventBytes: number;
+  readonly mending?: Mending | undefined;
 }
 
 /** Gives each event its time of arrival: ns since the epoch, strictly increasing, so that it orders ties. */
@@ -56,7 +57,7 @@ export class ArrivalClock {
 /** @throws LogboomError at the first event that cannot be accepted. */
 export async function encodeRequest(
   events: Iterable<IncomingEvent>,
-  { principal, partitions, clock, maxEventBytes }: EncodeOptions,
+  { principal, partitions, clock, maxEventBytes, mending = "refuse" }: EncodeOptions,
 ): Promise<EncodedRequest> {
   const { customer } = principal;
   const writers = new Map<number, EventWriter>();
@@ -66,6 +67,7 @@ export async function encodeRequest(
   let lastDay = -1n;
   let accepted = 0;
   let invalidUtf8 = 0;
+  let mended = 0;
   let sizeBytes = 0;
 
   const finishPiece = (partition: number, writer: EventWriter): void => {
@@ -73,20 +75,32 @@ export async function encodeRequest(
     pieces.push({ partition, events: writer.take() });
   };
 
-  for (const event of events) {
-    const time = event.time ?? arrival;
+  for (const given of events) {
+    const event = mending === "refuse" ? given : mendEvent(given, mending, maxEventBytes);
+    if (event !== given) mended++;
+    let time = event.time ?? arrival;
     if (time < eventTimeRange.first || time >= eventTimeRange.end)
       throw timeOutOfRange(time, accepted);
     const day = time / NS_PER_DAY;
     if (day !== lastDay) {
       lastDay = day;
       days.add(day);
-      if (days.size > MAX_DAYS) throw tooMany("days of event times", days.size, MAX_DAYS);
+      if (days.size > MAX_DAYS) {
+        if (mending !== "all") throw tooMany("days of event times", days.size, MAX_DAYS);
+        days.delete(day);
+        lastDay = -1n;
+        time = arrival;
+        mended++;
+      }
     }
-    const message = validText(event.message);
+    let message = validText(event.message);
     if (message !== event.message || event.hadInvalidUtf8 === true) invalidUtf8++;
-    checkMessageSize(message, maxEventBytes, accepted);
-    if (event.attributes !== undefined) checkAttributes(event.attributes, accepted);
+    // A replaced byte takes three.
+    if (mending === "all") message = cutMessage(message, maxEventBytes);
+    else checkMessageSize(message, maxEventBytes, accepted);
+    if (event.attributes !== undefined && mending === "refuse") {
+      checkAttributes(event.attributes, accepted);
+    }
     const prefix0 = event.prefix0 ?? "";
     const prefix1 = event.prefix1 ?? "";
     const prefix2 = event.prefix2 ?? "";
@@ -114,7 +128,7 @@ export async function encodeRequest(
   for (const [partition, writer] of writers) {
     if (writer.sizeBytes > 0) finishPiece(partition, writer);
   }
-  return { pieces, accepted, invalidUtf8, sizeBytes };
+  return { pieces, accepted, invalidUtf8, mended, sizeBytes };
 }
 
 /** The same message when it is valid, else with U+FFFD in place of what is not. */

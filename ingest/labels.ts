@@ -1,8 +1,7 @@
 // What labels an event may have: their form, and what the token allows.
 import { LogboomError } from "../schemas/errors.ts";
+import { MAX_LABEL_BYTES } from "./limits.ts";
 import type { Principal } from "./tokens.ts";
-
-const MAX_LABEL_BYTES = 255;
 
 /** @throws LogboomError BAD_REQUEST for a label out of bounds, NO_PERMISSION for one outside the token's. */
 export function checkLabels(
@@ -22,11 +21,11 @@ function checkLabel(principal: Principal, label: string, index: number): void {
   const allowed = principal.prefixes[index] ?? "";
   if (allowed !== "" && !label.startsWith(allowed))
     throw forbidden(principal, label, index, allowed);
-  if (!isPlain(label)) checkForm(label, `prefix${index}`);
+  if (!isPlainLabel(label)) checkForm(label, `prefix${index}`);
 }
 
 /** Short printable ASCII needs no closer look, and nearly all labels are. */
-function isPlain(label: string): boolean {
+export function isPlainLabel(label: string): boolean {
   if (label.length > MAX_LABEL_BYTES) return false;
   for (let index = 0; index < label.length; index++) {
     const code = label.charCodeAt(index);

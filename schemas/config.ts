@@ -43,10 +43,26 @@ const identifier = z
     "must be a letter or _, then up to 47 letters, digits, _",
   );
 
+/** Raw connections are off unless their port is set; 0 is any free one. */
+const rawPort = whole(0, 65535).optional();
+
 /** Every variable with its default and what it is for; the README's table is rendered from this. */
 export const environment = {
   LOGBOOM_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   LOGBOOM_PORT: whole(0, 65535).default(7024).describe("port of ingest, search and operations"),
+  LOGBOOM_TOKEN_TCP_PORT: rawPort.describe("port of Logentries' token lines, TCP and UDP"),
+  LOGBOOM_TOKEN_TLS_PORT: rawPort.describe("port of Logentries' token lines over TLS"),
+  LOGBOOM_SYSLOG_PORT: rawPort.describe(
+    "port of Loggly's syslog over TCP, and over TLS given a certificate",
+  ),
+  LOGBOOM_LOGSTASH_PORT: rawPort.describe("port of LogTrace's Logstash lines, TCP and UDP"),
+  LOGBOOM_LOGSTASH_KEY: z
+    .string()
+    .min(16)
+    .optional()
+    .describe("LogTrace key of Logstash events that name none"),
+  LOGBOOM_TLS_CERT: z.string().optional().describe("file of the raw ports' certificate chain, PEM"),
+  LOGBOOM_TLS_KEY: z.string().optional().describe("file of the certificate's private key, PEM"),
   LOGBOOM_DATA_DIR: z.string().min(1).default("./data").describe("folder of the log and the store"),
   LOGBOOM_CUSTOMER: z
     .string()
@@ -219,6 +235,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     }),
   ) as Record<string, string>;
   const result = schema.safeParse(given);
+  if (result.success) faults.push(...faultsBetween(result.data));
   if (result.success && faults.length === 0) return result.data;
   for (const issue of result.error?.issues ?? []) {
     const name = String(issue.path[0]);
@@ -231,5 +248,15 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function isSecret(name: string): boolean {
-  return /_(TOKEN|PASSWORD)$/.test(name) || name === "LOGBOOM_MASTER_KEY";
+  return /_(TOKEN|PASSWORD)$/.test(name) || /^LOGBOOM_(MASTER|LOGSTASH)_KEY$/.test(name);
+}
+
+/** What no single variable shows. */
+function faultsBetween(config: z.infer<typeof schema>): string[] {
+  const { LOGBOOM_TLS_CERT: cert, LOGBOOM_TLS_KEY: key, LOGBOOM_TOKEN_TLS_PORT: port } = config;
+  if ((cert === undefined) !== (key === undefined)) {
+    return ["LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: one is of no use without the other"];
+  }
+  if (port === undefined || cert !== undefined) return [];
+  return ["LOGBOOM_TOKEN_TLS_PORT: needs LOGBOOM_TLS_CERT and LOGBOOM_TLS_KEY"];
 }

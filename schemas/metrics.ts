@@ -11,7 +11,18 @@ interface MetricDeclaration {
 }
 
 const errorCodes = Object.keys(errorCatalogue) as readonly ErrorCode[];
-const doors = ["native", "scalyr-upload-logs"] as const;
+const doors = [
+  "native",
+  "loggly",
+  "loggly-syslog",
+  "logentries",
+  "logentries-token",
+  "logtrace",
+  "logtrace-logstash",
+  "scalyr-upload-logs",
+  "scalyr-add-events",
+] as const;
+const socketDoors = ["loggly-syslog", "logentries-token", "logtrace-logstash"] as const;
 const partitions = Array.from({ length: maxPartitions }, (_, partition) => String(partition));
 const latencyBuckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -45,6 +56,37 @@ export const metricDeclarations = {
     type: "counter",
     help: "Events in which invalid UTF-8 was replaced by U+FFFD, by door.",
     labels: { door: doors },
+  },
+  logboom_ingest_mended_events_total: {
+    type: "counter",
+    help: "Acknowledged events of which a label, an attribute, the message or the date was cut to its limit, by door.",
+    labels: { door: doors },
+  },
+  logboom_ingest_dropped_events_total: {
+    type: "counter",
+    help: "Events that were received and not stored, by door and reason, where the protocol does not refuse.",
+    labels: {
+      door: doors,
+      reason: [
+        "repeated",
+        "malformed",
+        "unknown-key",
+        "forbidden",
+        "too-long",
+        "overloaded",
+        "stopped",
+      ],
+    },
+  },
+  logboom_socket_connections: {
+    type: "gauge",
+    help: "Open connections of raw sockets, by door.",
+    labels: { door: socketDoors },
+  },
+  logboom_socket_refused_connections_total: {
+    type: "counter",
+    help: "Connections of raw sockets that were closed to stay within the limit, by door.",
+    labels: { door: socketDoors },
   },
   logboom_ingest_pending_bytes: {
     type: "gauge",

@@ -1,6 +1,19 @@
 // The API description, OpenAPI 3.1, rendered from the shapes.
 import { z } from "zod";
-import { failure, ingestBody, ingestEvent, ingestReply, scalyrReply } from "./api/ingest.ts";
+import {
+  addEventsBody,
+  addEventsReply,
+  failure,
+  ingestBody,
+  ingestEvent,
+  ingestReply,
+  logentriesFailure,
+  logglyReply,
+  logtraceBody,
+  logtraceFailure,
+  logtraceReply,
+  scalyrReply,
+} from "./api/ingest.ts";
 import { searchForm, searchReply } from "./api/search.ts";
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
 
@@ -46,6 +59,14 @@ const labelParameters = ["customer", "prefix0", "prefix1", "prefix2", "prefix3"]
   ...text,
 }));
 
+/** A vendor's token in the path. */
+const tokenParameter = {
+  name: "token",
+  in: "path",
+  required: true,
+  schema: { type: "string", format: "uuid" },
+};
+
 export const openApiDocument = {
   openapi: "3.1.0",
   info: {
@@ -69,6 +90,7 @@ export const openApiDocument = {
         description: '"Token <token>": a write token for ingest, a read token for search',
       },
       cookie: { type: "apiKey", in: "cookie", name: "read_token" },
+      bearer: { type: "http", scheme: "bearer", description: "a LogTrace key" },
       scalyrToken: { type: "apiKey", in: "query", name: "token" },
     },
   },
@@ -130,6 +152,58 @@ export const openApiDocument = {
         },
       },
     },
+    "/api/addEvents": {
+      post: {
+        operationId: "addEvents",
+        tags: ["ingest"],
+        summary: "Store a session's events, as Scalyr's addEvents",
+        description:
+          "Also at /addEvents. The token may stand in the body; relaxed JSON is read too.",
+        security: [{ scalyrToken: [] }, {}],
+        requestBody: { required: true, content: json(addEventsBody) },
+        responses: {
+          "200": { description: "the events are durable", content: json(addEventsReply) },
+          ...failures(
+            requestFailures.filter((code) => code !== "TOO_LARGE"),
+            json(scalyrReply),
+          ),
+        },
+      },
+    },
+    "/inputs/{token}": logglyOperation("logglyInput", "Store one event, as Loggly", "text/plain"),
+    "/bulk/{token}": logglyOperation(
+      "logglyBulk",
+      "Store an event a line, as Loggly",
+      "text/plain",
+    ),
+    "/v1/logs/ingest": {
+      post: {
+        operationId: "logtraceIngest",
+        tags: ["ingest"],
+        summary: "Store events, as LogTrace",
+        security: [{ bearer: [] }],
+        requestBody: { required: true, content: json(logtraceBody) },
+        responses: {
+          "202": { description: "the events are durable", content: json(logtraceReply) },
+          ...failures([...requestFailures, "RATE_LIMITED"], json(logtraceFailure)),
+        },
+      },
+    },
+    "/v1/logs/{token}": {
+      post: {
+        operationId: "logentriesIngest",
+        tags: ["ingest"],
+        summary: "Store the body as one event, as Logentries",
+        description: "Also at /noformat/logs/{token}.",
+        security: [],
+        parameters: [tokenParameter],
+        requestBody: { required: true, content: { "application/json": {}, "text/plain": text } },
+        responses: {
+          "204": { description: "the event is durable" },
+          ...failures(requestFailures, json(logentriesFailure)),
+        },
+      },
+    },
     "/api/search/v1": {
       post: {
         operationId: "search",
@@ -176,6 +250,32 @@ function operation(
       summary,
       security: [],
       responses: { "200": { description }, ...failures([...codes, "NOT_FOUND"], json(failure)) },
+    },
+  };
+}
+
+/** A wrong token is 403 there, and a body of any type is taken. */
+function logglyOperation(operationId: string, summary: string, type: string): object {
+  return {
+    post: {
+      operationId,
+      tags: ["ingest"],
+      summary,
+      description:
+        "Tags may follow in the path, /tag/T1,T2, or stand in X-LOGGLY-TAG. A pixel is GET, the path ending in .gif.",
+      security: [],
+      parameters: [
+        tokenParameter,
+        { name: "X-LOGGLY-TAG", in: "header", description: "tags, parted by commas", ...text },
+      ],
+      requestBody: { required: true, content: { [type]: text } },
+      responses: {
+        "200": { description: "the events are durable", content: json(logglyReply) },
+        ...failures(
+          requestFailures.filter((code) => code !== "BAD_TOKEN"),
+          json(logglyReply),
+        ),
+      },
     },
   };
 }

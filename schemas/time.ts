@@ -24,26 +24,40 @@ export const timestampForms = "YYYY-MM-DD[T ]HH:MM:SS[.fraction][Z|+HH:MM]";
 export function parseTimestamp(text: string): bigint | undefined {
   const match = form.exec(text);
   if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
+  const minutes = minutesSinceEpoch(match);
+  const second = Number(match[6]);
+  if (minutes === undefined || second > 59) return undefined;
+
+  const [, , , , , , , fraction = "", sign, offsetHours = "0", offsetMinutes = "0"] = match;
+  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
+  const offset = (sign === "-" ? -1 : 1) * (Number(offsetHours) * 60 + Number(offsetMinutes));
+  const seconds = (minutes - offset) * 60 + second;
+  return BigInt(seconds) * NS_PER_SECOND + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+}
+
+/** The minute that was asked for last: logs run through them one by one. */
+let lastMinute = { text: "", minutes: undefined as number | undefined };
+
+function minutesSinceEpoch(match: RegExpExecArray): number | undefined {
+  const text = match[0].slice(0, "YYYY-MM-DDTHH:MM".length);
+  if (text !== lastMinute.text) lastMinute = { text, minutes: readMinutes(match) };
+  return lastMinute.minutes;
+}
+
+function readMinutes(match: RegExpExecArray): number | undefined {
+  const [year, month, day, hour, minute] = match.slice(1, 6).map(Number) as [
     number,
     number,
     number,
     number,
     number,
   ];
-  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  if (hour > 23 || minute > 59) return undefined;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   // A date such as 2024-02-30 rolls over to another one.
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
-
-  const [, , , , , , , fraction = "", sign, offsetHours = "0", offsetMinutes = "0"] = match;
-  if (Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
-  const offsetSeconds =
-    (sign === "-" ? -1 : 1) * (Number(offsetHours) * 3600 + Number(offsetMinutes) * 60);
-  const seconds = date.getTime() / 1000 + hour * 3600 + minute * 60 + second - offsetSeconds;
-  return BigInt(seconds) * NS_PER_SECOND + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+  return date.getTime() / 60_000 + hour * 60 + minute;
 }
 
 /** The other way round: `1970-01-01T00:00:00Z`, with as many decimals as there are. */

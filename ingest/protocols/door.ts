@@ -2,9 +2,27 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { LogboomError } from "../../schemas/errors.ts";
 import type { TokenKind } from "../../schemas/token.ts";
+import type { Principal } from "../keys/permission.ts";
+
+/** Every way in, as metrics name it. */
+export type DoorName =
+  | "native"
+  | "loggly"
+  | "loggly-syslog"
+  | "logentries"
+  | "logentries-token"
+  | "logtrace"
+  | "logtrace-logstash"
+  | "scalyr-upload-logs"
+  | "scalyr-add-events";
 
 /** A request without its body. */
 export interface DoorRequest {
+  readonly method: string;
+  /** As it was sent, percent-encoded, without the query string. */
+  readonly path: string;
+  /** The client's address, as far as it is known. */
+  readonly address?: string | undefined;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
 }
@@ -21,7 +39,22 @@ export interface IncomingEvent {
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Set when the protocol itself had to replace invalid UTF-8 in a message that it gives as text. */
   readonly hadInvalidUtf8?: boolean;
+  /** Where the event stands in a sequence of its session; the same place is stored once. */
+  readonly sequence?: SequencePlace | undefined;
 }
+
+/** A number that increases within an id; whole, and exact whatever its size. */
+export interface SequencePlace {
+  readonly id: string;
+  readonly number: number | bigint;
+}
+
+/**
+ * What becomes of an event that exceeds a limit: "refuse" refuses the request; "labels" mends labels and
+ * attributes, "all" also a long message and a time out of range. An agent that cannot correct itself would
+ * otherwise repeat, or lose, a whole batch for one event.
+ */
+export type Mending = "refuse" | "labels" | "all";
 
 /** What a body holds. */
 export interface IncomingEvents {
@@ -29,6 +62,11 @@ export interface IncomingEvents {
   readonly customer?: string | undefined;
   /** In order; throws LogboomError at the first fault: then nothing is stored. */
   readonly events: Iterable<IncomingEvent>;
+  readonly mending?: Mending;
+  /** Requests of one session are taken in order, and its {@link IncomingEvent.sequence} places once. */
+  readonly session?: string | undefined;
+  /** Once all events are read: how many the protocol had to leave out, where it may, and why the first. */
+  readonly omitted?: () => { readonly count: number; readonly reason: string };
 }
 
 /** How a repeat of a request is recognised. */
@@ -46,25 +84,46 @@ export interface Outcome {
   readonly invalidUtf8: number;
   /** Whether this was the repeat of a request that had been acknowledged before. */
   readonly isDuplicate: boolean;
+  /** Events of which a label, an attribute, the message or the time had to be changed. */
+  readonly mended?: number;
+  /** Events that could not be read, of a protocol that takes the others nevertheless. */
+  readonly omitted?: { readonly count: number; readonly reason: string };
+  /** Bytes of the body, after decompression. */
+  readonly bodyBytes?: number;
 }
 
 export interface Reply {
   readonly status: number;
-  readonly body: unknown;
+  /** Sent as JSON; bytes as they are; absent: none. */
+  readonly body?: unknown;
+  /** Of a body of bytes. */
+  readonly contentType?: string;
 }
 
 export interface Door {
   /** Label of its metrics. */
-  readonly name: "native" | "scalyr-upload-logs";
+  readonly name: DoorName;
+  /** As the API description writes it. */
   readonly path: string;
+  /** The paths that are its; absent: `path` alone. */
+  readonly pattern?: RegExp;
+  /** What it serves; absent: POST. */
+  readonly methods?: readonly string[];
+  /** Whether pages of other origins may send to it. */
+  readonly isForBrowsers?: boolean;
   /** A limit of the protocol itself, below the service's own; of the body as sent and as decoded. */
   readonly maxBodyBytes?: number;
   /** The kinds of keys that it takes. */
   readonly keyKinds: readonly TokenKind[];
   secret(request: DoorRequest): string | undefined;
+  /**
+   * The secret of a protocol whose clients put it into the body; such a body is read before anybody is
+   * known, and wins over `secret`.
+   */
+  secretInBody?(body: Buffer): string | undefined;
   idempotencyKey(request: DoorRequest): IdempotencyKey | undefined;
   /** Throws LogboomError when the body is not this protocol's. */
-  read(request: DoorRequest, body: Buffer): IncomingEvents;
-  accepted(outcome: Outcome): Reply;
+  read(request: DoorRequest, body: Buffer, principal: Principal): IncomingEvents;
+  accepted(outcome: Outcome, request: DoorRequest): Reply;
   refused(error: LogboomError, request: DoorRequest): Reply;
 }

@@ -12,7 +12,7 @@ const MAX_IDEMPOTENCY_KEY_BYTES = 255;
 const labelNames = ["prefix0", "prefix1", "prefix2", "prefix3"] as const;
 type Labels = Partial<Record<(typeof labelNames)[number], string>>;
 
-export const nativeDoor: Door = {
+export const nativeDoor = {
   name: "native",
   path: "/api/ingest/v1",
   keyKinds: ["write"],
@@ -67,7 +67,7 @@ export const nativeDoor: Door = {
     status: errorCatalogue[error.code].status,
     body: { error: error.message, errorCode: error.code, details: error.details },
   }),
-};
+} satisfies Door;
 
 function contentType({ headers }: DoorRequest): string {
   const [type = "", ...parameters] = (headers["content-type"] ?? "").toLowerCase().split(";");

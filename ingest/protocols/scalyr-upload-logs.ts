@@ -1,20 +1,18 @@
 // Scalyr's uploadLogs: raw lines with the server's fields in the URL or in headers.
-import { errorCatalogue, LogboomError, type ErrorCode } from "../../schemas/errors.ts";
+import { LogboomError } from "../../schemas/errors.ts";
 import type { Door, DoorRequest, IncomingEvent } from "./door.ts";
 import { splitLines } from "./lines.ts";
+import { bearerToken, MAX_REQUEST_BYTES, scalyrRefusal } from "./scalyr-requests.ts";
 
 /** Documented as "roughly one minute". */
 const NONCE_WINDOW_MS = 60_000;
-/** The largest request that any of the vendor's clients sends, 6 MB. */
-const MAX_BODY_BYTES = 6_291_456;
 
-export const scalyrUploadLogsDoor: Door = {
+export const scalyrUploadLogsDoor = {
   name: "scalyr-upload-logs",
   path: "/api/uploadLogs",
   keyKinds: ["scalyr-write", "write"],
-  maxBodyBytes: MAX_BODY_BYTES,
-  secret: ({ query, headers }) =>
-    query.get("token") ?? /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1],
+  maxBodyBytes: MAX_REQUEST_BYTES,
+  secret: ({ query, headers }) => query.get("token") ?? bearerToken(headers),
   idempotencyKey: ({ headers }) => {
     const nonce = headers["nonce"];
     return typeof nonce === "string" && nonce !== ""
@@ -26,39 +24,8 @@ export const scalyrUploadLogsDoor: Door = {
     return { events: events(request, body) };
   },
   accepted: () => ({ status: 200, body: { status: "success" } }),
-  refused: (error, { headers }) => {
-    // A token of the wrong kind is no token for the vendor; only what a right one may not is 403.
-    const isWrongKind = error.code === "NO_PERMISSION" && error.details["tokenKind"] !== undefined;
-    const { status, text } = vendorStatus[isWrongKind ? "BAD_TOKEN" : error.code] ?? serverError;
-    return {
-      status: headers["errorstatus"] === "always200" ? 200 : status,
-      body: {
-        message: error.code === "TOO_LARGE" ? `requestTooLarge: ${error.message}` : error.message,
-        status: text,
-      },
-    };
-  },
-};
-
-const serverError = { status: 500, text: "error/server" };
-
-/** The vendor's HTTP codes and hierarchical statuses; an oversized request is a 400 there. */
-const vendorStatus: Partial<Record<ErrorCode, { status: number; text: string }>> = {
-  ...Object.fromEntries(
-    (Object.keys(errorCatalogue) as ErrorCode[])
-      .filter((code) => errorCatalogue[code].status < 500)
-      .map((code) => [
-        code,
-        { status: errorCatalogue[code].status, text: "error/client/badParam" },
-      ]),
-  ),
-  BAD_TOKEN: { status: 401, text: "error/client/noPermission" },
-  NO_PERMISSION: { status: 403, text: "error/client/noPermission" },
-  TOO_LARGE: { status: 400, text: "error/client/badParam/requestTooLarge" },
-  RATE_LIMITED: { status: 429, text: "error/server/backoff" },
-  OVERLOADED: { status: 503, text: "error/server/backoff" },
-  UNAVAILABLE: { status: 503, text: "error/server/backoff" },
-};
+  refused: scalyrRefusal,
+} satisfies Door;
 
 /** Documented is text/plain; curl says "form" of lines unless told, and some senders of JSON lines say JSON. */
 const lineTypes =

@@ -58,3 +58,53 @@ export const scalyrReply = z.object({
     .describe('"success", or hierarchical: "error/client/badParam", "error/server/backoff" …'),
   message: z.string().optional(),
 });
+
+export const logglyReply = z.object({
+  response: z.string().describe('"ok", or why the request is refused'),
+});
+
+export const logentriesFailure = z.object({
+  errorCode: z.number().int().describe("the HTTP status"),
+  message: z.string(),
+});
+
+export const logtraceBody = z.object({
+  logs: z
+    .array(
+      z.looseObject({
+        message: z.string(),
+        timestamp: z
+          .union([z.string(), z.number()])
+          .optional()
+          .describe(
+            "ISO 8601, ns since the epoch as text, or seconds or ms; absent = time of arrival",
+          ),
+        level: z.string().optional().describe("absent = INFO"),
+        service: z.string().optional(),
+        environment: z.string().optional().describe("must be the key's"),
+      }),
+    )
+    .min(1)
+    .max(5000)
+    .describe("other fields become attributes"),
+});
+
+export const logtraceReply = z.object({ status: z.string(), accepted: z.number().int() });
+
+export const logtraceFailure = z.object({
+  status: z.string(),
+  error: z.string(),
+  code: z.string().describe("a code of the error catalogue"),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+export const addEventsBody = z.looseObject({
+  token: z.string().optional(),
+  session: z.string().optional().describe("its requests are taken in order"),
+  sessionInfo: z.record(z.string(), z.unknown()).optional(),
+  events: z.array(z.looseObject({})).optional(),
+  threads: z.array(z.looseObject({})).optional(),
+  logs: z.array(z.looseObject({})).optional(),
+});
+
+export const addEventsReply = scalyrReply.extend({ bytesCharged: z.number().int().optional() });

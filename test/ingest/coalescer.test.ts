@@ -27,6 +27,7 @@ function requestOf(message: string, ...partitions: readonly number[]): EncodedRe
     pieces,
     accepted: pieces.length,
     invalidUtf8: 0,
+    mended: 0,
     sizeBytes: pieces.reduce((sum, { events }) => sum + events.bytes.length, 0),
   };
 }

@@ -156,7 +156,13 @@ describe("events and pieces", () => {
   });
 
   test("no events are no pieces", async () => {
-    expect(await encode([])).toEqual({ pieces: [], accepted: 0, invalidUtf8: 0, sizeBytes: 0 });
+    expect(await encode([])).toEqual({
+      pieces: [],
+      accepted: 0,
+      invalidUtf8: 0,
+      mended: 0,
+      sizeBytes: 0,
+    });
   });
 });
 

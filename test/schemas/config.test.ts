@@ -38,7 +38,7 @@ describe("an environment without variables", () => {
 
   test("has a secret for nothing", () => {
     const secrets = names.filter((name) => /_(TOKEN|KEY)$/.test(name));
-    expect(secrets).toHaveLength(3);
+    expect(secrets).toHaveLength(5);
     for (const name of secrets) expect(readConfig({})[name]).toBeUndefined();
   });
 });
@@ -218,4 +218,20 @@ test("there are fewer than forty variables, all named LOGBOOM_ and all described
     expect(name).toMatch(/^LOGBOOM_[A-Z_]+$/);
     expect(environment[name].description, name).toMatch(/^\S.{8,}[^.]$/);
   }
+});
+
+describe("the raw ports' certificate", () => {
+  const pair = { LOGBOOM_TLS_CERT: "cert.pem", LOGBOOM_TLS_KEY: "key.pem" };
+
+  test("comes with its key, and a port of TLS with both", () => {
+    expect(readConfig({ ...pair, LOGBOOM_TOKEN_TLS_PORT: "0" })).toMatchObject(pair);
+  });
+
+  test.each([
+    [{ LOGBOOM_TLS_CERT: "cert.pem" }, "one is of no use without the other"],
+    [{ LOGBOOM_TLS_KEY: "key.pem" }, "one is of no use without the other"],
+    [{ LOGBOOM_TOKEN_TLS_PORT: "0" }, "needs LOGBOOM_TLS_CERT and LOGBOOM_TLS_KEY"],
+  ])("is missed in %j", (env, fault) => {
+    expect(faultsOf(env)).toEqual([expect.stringContaining(fault)]);
+  });
 });

@@ -9,7 +9,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { environment } from "../../schemas/config.ts";
 import { errorCatalogue, LogboomError, type ErrorCode } from "../../schemas/errors.ts";
 import { openApiDocument } from "../../schemas/openapi.ts";
+import type { Door } from "../../ingest/protocols/door.ts";
+import { logentriesDoor } from "../../ingest/protocols/logentries.ts";
+import { logglyBulkDoor, logglyInputsDoor } from "../../ingest/protocols/loggly.ts";
+import { logtraceDoor } from "../../ingest/protocols/logtrace.ts";
 import { nativeDoor } from "../../ingest/protocols/native.ts";
+import { scalyrAddEventsDoor } from "../../ingest/protocols/scalyr-add-events.ts";
 import { scalyrUploadLogsDoor } from "../../ingest/protocols/scalyr-upload-logs.ts";
 import { readSearchRequest, searchTypes } from "../../query/search/request.ts";
 import { searchForm } from "../../schemas/api/search.ts";
@@ -90,6 +95,11 @@ describe("the paths", () => {
       [
         `post ${nativeDoor.path}`,
         `post ${scalyrUploadLogsDoor.path}`,
+        `post ${scalyrAddEventsDoor.path}`,
+        `post ${logglyInputsDoor.path}`,
+        `post ${logglyBulkDoor.path}`,
+        `post ${logentriesDoor.path}`,
+        `post ${logtraceDoor.path}`,
         "post /api/search/v1",
         "get /health",
         "get /ready",
@@ -150,18 +160,25 @@ describe("the error catalogue", () => {
     "INTERNAL",
   ];
 
-  test.each([nativeDoor, scalyrUploadLogsDoor])(
-    "every refusal at $path has a response of its status",
-    (door) => {
-      const [, operation] = operations.find(([name]) => name === `post ${door.path}`) ?? [];
-      const described = Object.keys(operation?.responses ?? {});
-      const request = { query: new URLSearchParams(), headers: {} };
-      const statuses = refusals.map((code) =>
-        String(door.refused(new LogboomError(code, "x"), request).status),
-      );
-      expect(statuses.filter((status) => !described.includes(status))).toEqual([]);
-    },
-  );
+  const doors: readonly Door[] = [
+    nativeDoor,
+    scalyrUploadLogsDoor,
+    scalyrAddEventsDoor,
+    logglyInputsDoor,
+    logglyBulkDoor,
+    logentriesDoor,
+    logtraceDoor,
+  ];
+
+  test.each(doors)("every refusal at $path has a response of its status", (door) => {
+    const [, operation] = operations.find(([name]) => name === `post ${door.path}`) ?? [];
+    const described = Object.keys(operation?.responses ?? {});
+    const request = { method: "POST", path: "/", query: new URLSearchParams(), headers: {} };
+    const statuses = refusals.map((code) =>
+      String(door.refused(new LogboomError(code, "x"), request).status),
+    );
+    expect(statuses.filter((status) => !described.includes(status))).toEqual([]);
+  });
 });
 
 describe("the search form", () => {

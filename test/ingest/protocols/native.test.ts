@@ -7,6 +7,8 @@ import { nativeDoor } from "../../../ingest/protocols/native.ts";
 
 function request(type: string | undefined, query = ""): DoorRequest {
   return {
+    method: "POST",
+    path: "/api/ingest/v1",
     query: new URLSearchParams(query),
     headers: type === undefined ? {} : { "content-type": type },
   };
@@ -498,21 +500,19 @@ describe("the token", () => {
     ["Token a b", undefined],
     [undefined, undefined],
   ])("of %j is %j", (authorization, secret) => {
-    expect(nativeDoor.secret({ query: new URLSearchParams(), headers: { authorization } })).toBe(
-      secret,
-    );
+    expect(nativeDoor.secret({ ...request(undefined), headers: { authorization } })).toBe(secret);
   });
 
   test("is not taken from the URL, which ends up in other services' logs", () => {
     const query = new URLSearchParams({ token: "abc", authorization: "Token abc" });
-    expect(nativeDoor.secret({ query, headers: {} })).toBeUndefined();
+    expect(nativeDoor.secret({ ...request(undefined), query })).toBeUndefined();
   });
 });
 
 describe("the idempotency key", () => {
   const keyOf = (value: string | undefined) =>
     nativeDoor.idempotencyKey({
-      query: new URLSearchParams(),
+      ...request(undefined),
       headers: value === undefined ? {} : { "idempotency-key": value },
     });
 
@@ -547,7 +547,7 @@ describe("the reply", () => {
 
   test("to a refusal has the code's status, the message and the details", () => {
     const error = new LogboomError("TOO_LARGE", "too much", { details: { limit: 5 } });
-    expect(nativeDoor.refused(error, request(undefined))).toEqual({
+    expect(nativeDoor.refused(error)).toEqual({
       status: 413,
       body: { error: "too much", errorCode: "TOO_LARGE", details: { limit: 5 } },
     });

@@ -1,0 +1,69 @@
+// A UDP port of one line protocol: each datagram is a line, or a few; what does not fit is dropped and counted.
+import { createSocket, type Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
+import { splitLines } from "../protocols/lines.ts";
+
+/** A burst waits in the kernel for so long as this has room; the system may allow less. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** At the end, so long without a datagram means that none is waiting. */
+const QUIET_MS = 50;
+
+interface UdpListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: LineProtocol;
+  readonly sink: LineSink;
+  readonly isFull: () => boolean;
+}
+
+export class UdpListener {
+  readonly #socket: Socket;
+  #lastDataAt = 0;
+
+  static async open(options: UdpListenerOptions): Promise<UdpListener> {
+    const listener = new UdpListener(options);
+    await new Promise<void>((resolve, reject) => {
+      listener.#socket.once("error", reject);
+      listener.#socket.bind(options.port, options.host, () => {
+        listener.#socket.off("error", reject);
+        // A datagram that cannot be received is lost, as any may be.
+        listener.#socket.on("error", () => {});
+        resolve();
+      });
+    });
+    return listener;
+  }
+
+  private constructor({ host, protocol, sink, isFull }: UdpListenerOptions) {
+    this.#socket = createSocket({
+      type: isIPv6(host) ? "udp6" : "udp4",
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+    });
+    this.#socket.on("message", (datagram) => {
+      this.#lastDataAt = performance.now();
+      // Senders cannot be made to wait.
+      if (isFull()) sink.drop("overloaded");
+      else {
+        // Datagrams of many senders come here: nothing is remembered from one to the next.
+        const handle = protocol.open(sink);
+        for (const line of splitLines(datagram)) handle(line, false);
+      }
+    });
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  /** Takes in what the kernel still holds. */
+  async close(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    this.#lastDataAt = performance.now();
+    while (performance.now() - this.#lastDataAt < QUIET_MS && performance.now() < deadline) {
+      await sleep(10);
+    }
+    await new Promise<void>((resolve) => this.#socket.close(resolve));
+  }
+}
