@@ -1,8 +1,8 @@
-// Renders the README's table of environment variables from the configuration's schema; `--write` puts it in.
+// Renders the documented table of environment variables from the configuration's schema; `--write` puts it in.
 import { readFileSync, writeFileSync } from "node:fs";
 import { environment } from "../../schemas/config.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
+const page = new URL("../../docs/configuration.md", import.meta.url);
 
 /** Defaults that depend on the machine, as a person would say them. */
 const spoken: Readonly<Record<string, string>> = { LOGBOOM_SEARCH_CONCURRENCY: "cores" };
@@ -18,9 +18,9 @@ export function renderEnvironment(): string {
     .join("\n");
 }
 
-/** The README with the table as it should be. */
-export function readmeWithEnvironment(): { actual: string; expected: string } {
-  const actual = readFileSync(readme, "utf8");
+/** The page with the table as it should be. */
+export function pageWithEnvironment(): { actual: string; expected: string } {
+  const actual = readFileSync(page, "utf8");
   const expected = actual.replace(
     /(\| variable \| default \| \|\n\| --- \| --- \| --- \|\n)[^]*?(<!-- prettier-ignore-end -->)/,
     (_, head: string, end: string) => `${head}${renderEnvironment()}\n${end}`,
@@ -28,4 +28,4 @@ export function readmeWithEnvironment(): { actual: string; expected: string } {
   return { actual, expected };
 }
 
-if (process.argv.includes("--write")) writeFileSync(readme, readmeWithEnvironment().expected);
+if (process.argv.includes("--write")) writeFileSync(page, pageWithEnvironment().expected);
