@@ -244,7 +244,8 @@ export class Scan {
       throw new TypeError("a search that may see nothing has no slices");
     }
     const key = partialKey(request, prefixes, slice, layout.name);
-    const isReusable = slice.source === "events";
+    // Statistics tell an hour's bin, and not where in it its events are, as finer layouts would have to.
+    const isReusable = slice.source === "events" || layout.name === "one";
     const reused = isReusable ? partials.find(key, this.#limitOf(request)) : undefined;
     try {
       const finds = reused ?? (await this.#runSlice(index, slice, layout, prefixes, signal));

@@ -4,8 +4,8 @@ import type { Hour } from "./plan.ts";
 /** The first slice is small, so that something can be shown soon; each next may be twice as large. */
 const FIRST_SLICE_BYTES = 16 * 1024 * 1024;
 const LARGEST_SLICE_BYTES = 128 * 1024 * 1024;
-/** Of searches that need all slices: about 50 ms of reading and more, beside which a statement is cheap. */
-const EVEN_SLICE_BYTES = 64 * 1024 * 1024;
+/** Of searches that need all slices: 100 ms of reading and more, beside which a statement is cheap. */
+const EVEN_SLICE_BYTES = 128 * 1024 * 1024;
 /** A year: no slice of sparse hours is longer. */
 const LARGEST_SPAN_HOURS = 8_192;
 
