@@ -20,7 +20,7 @@ GRANT{{on_cluster}} SELECT ON system.parts TO {{database}}_ingest;
 GRANT{{on_cluster}} SELECT ON system.merges TO {{database}}_ingest;
 GRANT{{on_cluster}} SELECT ON system.mutations TO {{database}}_ingest;
 
--- Queries: read two tables, within limits that a request cannot lift.
+-- Queries: read the events and what is known of them, within limits that a request cannot lift.
 CREATE SETTINGS PROFILE IF NOT EXISTS {{database}}_query{{on_cluster}} SETTINGS
   readonly = 2,
   max_threads = 1 MAX 4,
@@ -33,4 +33,5 @@ CREATE USER IF NOT EXISTS {{database}}_query{{on_cluster}}
   SETTINGS PROFILE {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}.events TO {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}.streams TO {{database}}_query;
+GRANT{{on_cluster}} SELECT ON {{database}}.hours TO {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}_distributed.* TO {{database}}_query;

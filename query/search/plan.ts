@@ -84,7 +84,7 @@ export async function planSearch(
   const slices = formSlices(hours, options);
   return {
     slices,
-    totalBlocks: all.reduce((sum, { rows }) => sum + blocksOf(Number(rows)), 0),
+    totalBlocks: countBlocks(all, narrowed ?? []),
     relevantBlocks: hours.reduce((sum, { blocks }) => sum + blocks, 0),
     relevantBytes: hours.reduce((sum, { bytes }) => sum + bytes, 0),
     signature: hours.map(({ hour, signature }) => `${hour}:${signature}`).join(),
@@ -155,6 +155,15 @@ async function findUnsettled(
 
 function isOverlapping({ oldest, newest }: HourRow, begin: bigint, end: bigint): boolean {
   return BigInt(newest) >= begin && BigInt(oldest) < end;
+}
+
+/** Blocks of all hours; an insert under way may have reached the streams, and not the hours yet. */
+function countBlocks(all: readonly HourRow[], narrowed: readonly HourRow[]): number {
+  const rowsByHour = new Map(all.map(({ hour, rows }) => [hour, Number(rows)]));
+  for (const { hour, rows } of narrowed) {
+    rowsByHour.set(hour, Math.max(Number(rows), rowsByHour.get(hour) ?? 0));
+  }
+  return [...rowsByHour.values()].reduce((sum, rows) => sum + blocksOf(rows), 0);
 }
 
 let unsettledHours = 0;
