@@ -55,7 +55,8 @@ describe("slices", () => {
     fc.assert(
       fc.property(hours, (given) => {
         for (const slice of formSlices(given, { isEven: true })) {
-          if (slice.firstHour !== slice.lastHour) expect(slice.bytes).toBeLessThanOrEqual(128 * MIB);
+          if (slice.firstHour !== slice.lastHour)
+            expect(slice.bytes).toBeLessThanOrEqual(128 * MIB);
         }
       }),
     );
