@@ -9,7 +9,7 @@ import { QueryStore, toQueryEvent, type PlainEvent } from "./query-store.ts";
 import { combined, expectAnswers, type Question } from "./question.ts";
 import { keys, message, someTime, words } from "./random-query-event.ts";
 
-const rounds = Number(process.env["LOGBOOM_TEST_ROUNDS"] ?? 8);
+const rounds = Number(process.env["LOGBOOM_TEST_ROUNDS"] ?? 4);
 
 function logglyEvent(given: Partial<PlainEvent> & { tags?: readonly string[] }): PlainEvent {
   const { tags = [], ...rest } = given;
