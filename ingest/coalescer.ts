@@ -72,8 +72,8 @@ export class Coalescer {
 
 /**
  * Records of about {@link RECORD_BYTES}, each of the events of one partition in order of arrival. A request
- * with a receipt has records of its own, whose block ids its repeat at any edge has, too: where the
- * receipt was lost on the way, the repeat is then known by them.
+ * with receipts has records of its own, whose block ids its repeat at any edge has, too: where the
+ * receipts were lost on the way, the repeat is then known by them.
  */
 function formRecords(group: readonly Submission[]): NewRecord[] {
   const shared = group.filter(({ receipts }) => receipts.length === 0);

@@ -19,6 +19,9 @@ export async function startIngest(options: IngestOptions): Promise<Stage> {
   const limits = new Limits(keep(await Usage.open(log)));
   const acceptor = new Acceptor({ config, log, tokens, limits, instruments, logger });
   const rawDoors = await openRawDoors({ config, acceptor, tokens, instruments, logger });
+  if (Object.keys(rawDoors.ports).length > 0) {
+    logger.info({ ports: rawDoors.ports }, "raw ports are open");
+  }
   return {
     routes: [createEdge(acceptor)],
     checks: { log: () => log.health() },
