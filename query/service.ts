@@ -22,6 +22,7 @@ import { startEmbeddedStore } from "../consumers/store/embedded.ts";
 import { migrateStore } from "../consumers/store/migrate.ts";
 import { createSearchRoutes } from "./search/routes.ts";
 import { Searches } from "./search/searches.ts";
+import { createVendorRoutes } from "./vendors.ts";
 import { answerFailure, answerNotFound } from "./failures.ts";
 
 const MAINTENANCE_INTERVAL_MS = 300_000;
@@ -99,6 +100,17 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
     const searches = new Searches({ config, store: reader, instruments, logger });
     closers.push(() => searches.close());
+    const vendors = await createVendorRoutes({
+      config,
+      log,
+      store: reader,
+      tokens: tokenStore,
+      limits,
+      usage,
+      instruments,
+      logger,
+    });
+    closers.push(() => vendors.close());
     const acceptor = new Acceptor({
       config,
       log,
@@ -128,6 +140,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     app.disable("x-powered-by").disable("etag");
     app.use(createEdge(acceptor));
     app.use(createSearchRoutes({ searches, tokens: tokenStore, instruments, logger }));
+    app.use(vendors.router);
     app.use(
       createOperations({
         instruments,
