@@ -12,6 +12,7 @@ import { Engine } from "./ask/engine.ts";
 import { Jobs } from "./ask/jobs.ts";
 import { createBodyBudget } from "./exchange/exchange.ts";
 import { createLogglyRoutes } from "./loggly/routes.ts";
+import { createLogtraceRoutes } from "./logtrace/routes.ts";
 import { Records } from "./records.ts";
 import { StatementPool } from "./search/statement-pool.ts";
 
@@ -47,6 +48,7 @@ export async function createVendorRoutes(options: VendorRoutesOptions): Promise<
   };
   const router = Router();
   router.use(createLogglyRoutes(shared));
+  router.use(createLogtraceRoutes(shared));
   return {
     router,
     close: async () => {

@@ -9,7 +9,7 @@ import { planSearch, type Plan, type Slice } from "../search/plan.ts";
 import type { SearchRequest } from "../search/request.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
 import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
-import type { Asking, FoundEvent, Group, Grouping, Page, Place, Question } from "./question.ts";
+import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {
   candidatesStatement,
   eventsStatement,
@@ -289,10 +289,6 @@ function combine<Value>(lists: readonly (readonly Value[])[]): Value[][] {
     (all, list) => all.flatMap((begun) => list.map((value) => [...begun, value])),
     [[]],
   );
-}
-
-export function placeOf({ time, ingested, tie }: Place): Place {
-  return { time, ingested, tie };
 }
 
 function toEvent(row: Row): FoundEvent {
