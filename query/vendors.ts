@@ -13,6 +13,7 @@ import { Jobs } from "./ask/jobs.ts";
 import { createBodyBudget } from "./exchange/exchange.ts";
 import { createLogglyRoutes } from "./loggly/routes.ts";
 import { createLogtraceRoutes } from "./logtrace/routes.ts";
+import { createScalyrRoutes } from "./scalyr/routes.ts";
 import { Records } from "./records.ts";
 import { StatementPool } from "./search/statement-pool.ts";
 
@@ -49,6 +50,7 @@ export async function createVendorRoutes(options: VendorRoutesOptions): Promise<
   const router = Router();
   router.use(createLogglyRoutes(shared));
   router.use(createLogtraceRoutes(shared));
+  router.use(createScalyrRoutes(shared));
   return {
     router,
     close: async () => {
