@@ -14,5 +14,5 @@ await runProcess(async (context) => {
   const tokens = keep(
     await TokenStore.open(log, { masterKey: new MasterKey(config), instruments }),
   );
-  await serve([keep(startQuery({ ...context, log, store, tokens }))], context);
+  await serve([keep(await startQuery({ ...context, log, store, tokens }))], context);
 });

@@ -21,7 +21,7 @@ await runProcess(async (context) => {
   );
   const bootstrap = await bootstrapTokens(config, tokens);
   const consumers = keep(await startConsumers({ ...context, log, store }));
-  const query = keep(startQuery({ ...context, log, store, tokens }));
+  const query = keep(await startQuery({ ...context, log, store, tokens }));
   const ingest = keep(await startIngest({ ...context, log, tokens }));
   const url = await serve([ingest, consumers, query], context);
   printWelcome(url, bootstrap, config);

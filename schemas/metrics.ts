@@ -186,6 +186,14 @@ export const metricDeclarations = {
       outcome: ["complete", "partial", "refused", "failed"],
     },
   },
+  logboom_vendor_requests_total: {
+    type: "counter",
+    help: "Requests of the vendors' retrieval APIs, by API and outcome; gone: the client did not wait.",
+    labels: {
+      api: ["loggly", "logentries", "logtrace", "scalyr"],
+      outcome: ["answered", "refused", "failed", "gone"],
+    },
+  },
   logboom_search_scans: { type: "gauge", help: "Searches that are scanning." },
   logboom_search_blocks_total: {
     type: "counter",

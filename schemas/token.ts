@@ -28,6 +28,8 @@ export const keyKinds = {
   "scalyr-write": ["prefixes"],
   /** Scalyr's "Read Logs". */
   "scalyr-read": ["prefixes"],
+  /** Scalyr's "Write Config": configuration files, and queries as well. */
+  "scalyr-config": ["prefixes"],
 } as const satisfies Record<string, readonly KeyOption[]>;
 
 export type TokenKind = keyof typeof keyKinds;

@@ -20,6 +20,7 @@ export function newSecret(kind: TokenKind): string {
       return `lt_live_${randomBytes(16).toString("hex")}`;
     case "scalyr-write":
     case "scalyr-read":
+    case "scalyr-config":
       // The vendor's are URL-safe base64 of 43 characters and a dash.
       return `${randomBytes(32).toString("base64url")}-`;
   }

@@ -11,7 +11,7 @@ import { planSearch, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import { Scan, sliceOptions } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
-import { StatementPool } from "./statement-pool.ts";
+import type { StatementPool } from "./statement-pool.ts";
 
 /** How long the first request waits, so that a quick search needs one round trip and others show something within 300 ms. */
 const FAST_PATH_MS = 250;
@@ -30,6 +30,7 @@ const MAX_HELD_BYTES_OF_ONE = 128 * 1024 * 1024;
 interface SearchesOptions {
   readonly config: Config;
   readonly store: StoreClient;
+  readonly pool: StatementPool;
   readonly freshness: Freshness;
   readonly instruments: Instruments;
   readonly logger: Logger;
@@ -44,14 +45,12 @@ interface Entry {
 
 export class Searches {
   readonly #options: SearchesOptions;
-  readonly #pool: StatementPool;
   readonly #partials: Partials;
   readonly #entries = new Map<string, Entry>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: SearchesOptions) {
     this.#options = options;
-    this.#pool = new StatementPool(options.config.LOGBOOM_SEARCH_CONCURRENCY);
     this.#partials = new Partials(options.config.LOGBOOM_SEARCH_REUSE_BYTES);
     this.#sweep = setInterval(() => this.#forget(), SWEEP_MS).unref();
   }
@@ -105,7 +104,7 @@ export class Searches {
   }
 
   #start(key: string, request: SearchRequest, prefixes: Prefixes | undefined): Entry {
-    const { config, store, freshness, instruments, logger } = this.#options;
+    const { config, store, pool, freshness, instruments, logger } = this.#options;
     const { customer } = request;
     const compiled = compileSearch(request.regex);
     requireCaptures(request, compiled.captureNames);
@@ -120,7 +119,7 @@ export class Searches {
       store,
       instruments,
       logger,
-      pool: this.#pool,
+      pool,
       partials: this.#partials,
       freshness,
       idleMs: config.LOGBOOM_SEARCH_IDLE_MS,

@@ -78,6 +78,7 @@ test("keys of every kind have the options of their kind, and are good; no file h
     logtrace: ["--environment", "staging", "--scope", "read:logs", "--tier", "enterprise"],
     "scalyr-write": [],
     "scalyr-read": ["--secret", "one-that-someone-has-already"],
+    "scalyr-config": [],
   };
   const expected: Partial<Record<TokenKind, object>> = {
     write: { prefixes: ["a", "b", "c", "d"] },

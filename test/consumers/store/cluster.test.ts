@@ -15,6 +15,7 @@ import { migrateStore } from "../../../consumers/store/migrate.ts";
 import { searchSettings } from "../../../consumers/store/search-settings.ts";
 import { readSearchRequest } from "../../../query/search/request.ts";
 import { Freshness } from "../../../query/search/freshness.ts";
+import { StatementPool } from "../../../query/search/statement-pool.ts";
 import { Searches } from "../../../query/search/searches.ts";
 import { readConfig } from "../../../schemas/config.ts";
 import { createInstruments } from "../../../schemas/instruments.ts";
@@ -178,6 +179,7 @@ test("a partition's batches go to one shard, and a search counts over all", asyn
 
   if (reader === undefined) throw new Error("no reader");
   const searches = new Searches({
+    pool: new StatementPool(2),
     freshness: new Freshness(() => Promise.resolve([])),
     config,
     store: reader,

@@ -41,6 +41,7 @@ test.each([
   ["logtrace", /^lt_live_[0-9a-f]{32}$/],
   ["scalyr-write", /^[\w-]{43}-$/],
   ["scalyr-read", /^[\w-]{43}-$/],
+  ["scalyr-config", /^[\w-]{43}-$/],
 ] as const)("a %s key gets a secret in its vendor's form", async (kind, form) => {
   const [one, other] = [await tokens.create(request(kind)), await tokens.create(request(kind))];
   expect(one.secret).toMatch(form);

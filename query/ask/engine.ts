@@ -1,0 +1,355 @@
+// Asks the store the vendors' questions, slice by slice within the pool of statements, and joins the answers.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ClickHouseError } from "@clickhouse/client";
+import type { StoreClient } from "../../consumers/store/client.ts";
+import { LogboomError } from "../../schemas/errors.ts";
+import type { SqlFragment } from "../language/sql-fragment.ts";
+import { planSearch } from "../search/plan.ts";
+import type { Slice } from "../search/slices.ts";
+import type { StatementPool } from "../search/statement-pool.ts";
+import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
+import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
+import {
+  candidatesStatement,
+  eventsStatement,
+  groupsStatement,
+  readGroup,
+  type Hours,
+} from "./statement.ts";
+
+/** What one statement may send: more is refused rather than held in memory. */
+const MAX_RESULT_BYTES = 128 * 1024 * 1024;
+/** What sorting may hold before it goes on on disk. */
+const MAX_SORT_BYTES = 128 * 1024 * 1024;
+/** A store that restarts is back within this many attempts. */
+const ATTEMPTS = 7;
+/** A store that answers with an error hardly answers better the next time. */
+const ATTEMPTS_WHEN_ANSWERED = 2;
+const FIRST_BACKOFF_MS = 100;
+
+interface EngineOptions {
+  readonly store: StoreClient;
+  readonly pool: StatementPool;
+}
+
+type Row = readonly unknown[];
+
+/**
+ * All methods throw LogboomError: TOO_LARGE for an answer beyond the bounds, UNAVAILABLE when the store does not
+ * answer (in time), or the signal's reason.
+ */
+export class Engine {
+  readonly #store: StoreClient;
+  readonly #pool: StatementPool;
+
+  constructor({ store, pool }: EngineOptions) {
+    this.#store = store;
+    this.#pool = pool;
+  }
+
+  /** The first events of a page in its order, at most as many as its limit. */
+  async find(question: Question, page: Page, asking: Asking): Promise<FoundEvent[]> {
+    const narrowed = narrow(question, page);
+    const { slices, blocks } = await this.#plan(narrowed, asking);
+    // Slices are planned newest first.
+    const ordered = page.order === "newest" ? slices : slices.toReversed();
+    const stop = new AbortController();
+    const signal = AbortSignal.any([asking.signal, stop.signal]);
+    const name = randomUUID();
+    const found: FoundEvent[] = [];
+    const waiting: Promise<FoundEvent[]>[] = [];
+    let doneBlocks = 0;
+    try {
+      for (const [index, slice] of ordered.entries()) {
+        while (waiting.length < ordered.length && waiting.length < index + this.#pool.limit) {
+          const next = ordered[waiting.length] as Slice;
+          const task = this.#run(question, name, next.bytes, signal, () =>
+            this.#findIn(narrowed, next, page, signal),
+          );
+          // Whoever awaits it gets the failure; nobody awaits what is not needed any more.
+          task.catch(() => undefined);
+          waiting.push(task);
+        }
+        const events = (await waiting[index]) ?? [];
+        for (const event of events) {
+          if (found.length < page.limit) found.push(event);
+        }
+        doneBlocks += slice.blocks;
+        asking.onProgress?.({ doneBlocks, blocks });
+        if (found.length >= page.limit) break;
+      }
+    } finally {
+      stop.abort(new Error("enough events were found"));
+    }
+    return found;
+  }
+
+  /** Every group with an event in it, in no order; without keys and bins none or one. */
+  async group(question: Question, grouping: Grouping, asking: Asking): Promise<Group[]> {
+    const { slices, blocks } = await this.#plan(question, asking);
+    const fold = new Fold(grouping);
+    // Some figures of parts do not make the figure of the whole: those are of one statement.
+    const isWhole = question.search.isExact && grouping.measures?.some(needsAll) === true;
+    const parts = isWhole && slices.length > 1 ? [join(slices)] : slices;
+    const name = randomUUID();
+    let doneBlocks = 0;
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let slice = parts[next++]; slice !== undefined; slice = parts[next++]) {
+        const part = slice;
+        await this.#run(question, name, part.bytes, asking.signal, () =>
+          question.search.isExact
+            ? this.#groupIn(question, part, grouping, fold, asking.signal)
+            : this.#decideIn(question, part, grouping, fold, asking.signal),
+        );
+        doneBlocks += part.blocks;
+        asking.onProgress?.({ doneBlocks, blocks });
+      }
+    };
+    await Promise.all(Array.from({ length: this.#pool.limit }, work));
+    return fold.groups();
+  }
+
+  /** Events, and bytes of their messages. */
+  async count(question: Question, asking: Asking): Promise<{ count: number; bytes: number }> {
+    const [all] = await this.group(question, {}, asking);
+    return { count: all?.count ?? 0, bytes: all?.bytes ?? 0 };
+  }
+
+  async #plan(
+    { customer, begin, end, prefixes }: Question,
+    { signal, onProgress }: Asking,
+  ): Promise<{ slices: readonly Slice[]; blocks: number }> {
+    const request = { customer, begin, end };
+    const { slices } = await attempt(signal, () =>
+      planSearch(this.#store, request, prefixes, signal),
+    );
+    const blocks = slices.reduce((sum, slice) => sum + slice.blocks, 0);
+    onProgress?.({ doneBlocks: 0, blocks });
+    return { slices, blocks };
+  }
+
+  #run<Result>(
+    { customer }: Question,
+    name: string,
+    bytes: number,
+    signal: AbortSignal,
+    task: () => Promise<Result>,
+  ): Promise<Result> {
+    return attempt(signal, () =>
+      this.#pool.run(customer, name, bytes, () => {
+        signal.throwIfAborted();
+        return task();
+      }),
+    );
+  }
+
+  async #findIn(
+    question: Question,
+    hours: Hours,
+    page: Page,
+    signal: AbortSignal,
+  ): Promise<FoundEvent[]> {
+    const statement = eventsStatement(question, hours, page);
+    const { isExact, check } = question.search;
+    if (isExact) return (await this.#readAll(statement, signal)).map(toEvent);
+    const found: FoundEvent[] = [];
+    await this.#readEach(statement, signal, (row) => {
+      const event = toEvent(row);
+      if (check({ ...event, message: Buffer.from(event.message) })) found.push(event);
+      return found.length < page.limit;
+    });
+    return found;
+  }
+
+  async #groupIn(
+    question: Question,
+    hours: Hours,
+    grouping: Grouping,
+    fold: Fold,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const rows = await this.#readAll(groupsStatement(question, hours, grouping), signal);
+    for (const row of rows) fold.addGroup(readGroup(row, grouping));
+  }
+
+  /** For what the store can only narrow down: each candidate is decided here. */
+  async #decideIn(
+    question: Question,
+    hours: Hours,
+    grouping: Grouping,
+    fold: Fold,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keys = grouping.keys ?? [];
+    const measures = grouping.measures ?? [];
+    const { check } = question.search;
+    // A slice that fails is read again: only a whole one counts.
+    const part = new Fold(grouping);
+    await this.#readEach(candidatesStatement(question, hours, grouping), signal, (row) => {
+      const event = toEvent(row);
+      const message = Buffer.from(event.message);
+      if (!check({ ...event, message })) return true;
+      const bin = Number(row[9]);
+      const values = keys.map(({ keepsMissing }, index) => {
+        const texts = row[10 + index] as string[];
+        return texts.length === 0 && keepsMissing === true ? [null] : texts;
+      });
+      const measured = measures.map((_, index) => {
+        const at = 10 + keys.length + 2 * index;
+        return { text: row[at] as string | null, number: row[at + 1] as number | null };
+      });
+      for (const combination of combine(values)) {
+        part.addEvent(bin, combination, message.length, measured);
+      }
+      return true;
+    });
+    fold.absorb(part);
+  }
+
+  async #readAll(statement: SqlFragment, signal: AbortSignal): Promise<Row[]> {
+    const result = await this.#ask(statement, signal, {
+      // Until the end is known nothing is sent, so a failure is a failure and not a cut answer.
+      wait_end_of_query: 1,
+      max_result_bytes: String(MAX_RESULT_BYTES),
+      result_overflow_mode: "throw",
+    });
+    return result.json<Row>();
+  }
+
+  /** @param onRow says whether it wants more */
+  async #readEach(
+    statement: SqlFragment,
+    signal: AbortSignal,
+    onRow: (row: Row) => boolean,
+  ): Promise<void> {
+    const result = await this.#ask(statement, signal, {});
+    try {
+      for await (const rows of result.stream<Row>()) {
+        for (const row of rows) {
+          if (!onRow(row.json())) return;
+        }
+      }
+    } finally {
+      // Closing the connection ends the statement in the store.
+      result.close();
+    }
+  }
+
+  #ask(
+    { text, params }: SqlFragment,
+    signal: AbortSignal,
+    settings: Record<string, string | number>,
+  ) {
+    return this.#store.query({
+      query: text,
+      query_params: params,
+      format: "JSONCompactEachRow",
+      abort_signal: signal,
+      clickhouse_settings: {
+        ...settings,
+        max_rows_to_group_by: String(MAX_GROUPS),
+        group_by_overflow_mode: "throw",
+        max_bytes_before_external_sort: String(MAX_SORT_BYTES),
+        // A message that names a field twice has the field.
+        type_json_skip_duplicated_paths: 1,
+      },
+    });
+  }
+}
+
+/** The time that is left behind the place where the page begins. */
+function narrow(question: Question, { order, after }: Page): Question {
+  if (after === undefined) return question;
+  return order === "newest"
+    ? { ...question, end: after.time + 1n < question.end ? after.time + 1n : question.end }
+    : { ...question, begin: after.time > question.begin ? after.time : question.begin };
+}
+
+function needsAll({
+  quantiles = [],
+  deviation,
+  unique,
+}: NonNullable<Grouping["measures"]>[number]) {
+  return quantiles.length > 0 || deviation === true || unique === true;
+}
+
+function join(
+  slices: readonly Slice[],
+): Hours & { readonly blocks: number; readonly bytes: number } {
+  return {
+    firstHour: Math.min(...slices.map(({ firstHour }) => firstHour)),
+    lastHour: Math.max(...slices.map(({ lastHour }) => lastHour)),
+    blocks: slices.reduce((sum, { blocks }) => sum + blocks, 0),
+    bytes: slices.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** One of each list, in all ways. */
+function combine<Value>(lists: readonly (readonly Value[])[]): Value[][] {
+  return lists.reduce<Value[][]>(
+    (all, list) => all.flatMap((begun) => list.map((value) => [...begun, value])),
+    [[]],
+  );
+}
+
+function toEvent(row: Row): FoundEvent {
+  const [time, ingested, tie, p0, p1, p2, p3, message, attributes] = row as readonly string[];
+  return {
+    time: BigInt(time ?? ""),
+    ingested: BigInt(ingested ?? ""),
+    tie: BigInt(tie ?? ""),
+    prefixes: [p0 ?? "", p1 ?? "", p2 ?? "", p3 ?? ""],
+    message: message ?? "",
+    attributes: attributes as unknown as Record<string, string>,
+  };
+}
+
+/** ClickHouse's codes of what is too much, whoever asks. */
+const refusals: Readonly<Record<string, () => LogboomError>> = {
+  // TOO_MANY_ROWS: of max_rows_to_group_by
+  "158": tooManyGroups,
+  // TIMEOUT_EXCEEDED
+  "159": () =>
+    new LogboomError("UNAVAILABLE", "timeout: the query took too long; ask for less time", {
+      details: { reason: "timeout" },
+    }),
+  // MEMORY_LIMIT_EXCEEDED
+  "241": () =>
+    new LogboomError(
+      "TOO_LARGE",
+      "the query needs more memory than it may have; ask for less time",
+    ),
+  // TOO_MANY_ROWS_OR_BYTES: of max_result_bytes
+  "396": () =>
+    new LogboomError(
+      "TOO_LARGE",
+      `the answer has more than ${MAX_RESULT_BYTES} bytes; ask for fewer events at a time`,
+      { details: { limit: MAX_RESULT_BYTES } },
+    ),
+};
+
+/** Repeats what fails, unless it is stopped or refused. */
+async function attempt<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
+  let backoffMs = FIRST_BACKOFF_MS;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await task();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof LogboomError) throw error;
+      const isAnswer = error instanceof ClickHouseError;
+      const refusal = isAnswer ? refusals[error.code] : undefined;
+      if (refusal !== undefined) throw refusal();
+      if (tries >= (isAnswer ? ATTEMPTS_WHEN_ANSWERED : ATTEMPTS)) {
+        throw new LogboomError("UNAVAILABLE", "the store does not answer", {
+          cause: error,
+          retryAfterSeconds: 2,
+        });
+      }
+      await sleep(backoffMs, undefined, { signal });
+      backoffMs *= 2;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// Scalyr's log queries: matching events, oldest first, with the sessions they belong to.
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Engine } from "../ask/engine.ts";
+import { openId, sealId } from "../ask/opaque.ts";
+import type { FoundEvent, Order } from "../ask/question.ts";
+import type { Exchange, Reply } from "../exchange/exchange.ts";
+import { badField } from "../exchange/json-body.ts";
+import { questionOf, readText, readWhole, requireType, type ScalyrRequest } from "./request.ts";
+
+const DEFAULT_MATCHES = 100;
+const MAX_MATCHES = 5_000;
+const DEFAULT_SEVERITY = 3;
+
+const digits = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt);
+const continuation = z.object({
+  order: z.enum(["newest", "oldest"]),
+  begin: digits,
+  end: digits,
+  time: digits,
+  ingested: digits,
+  tie: digits,
+});
+
+/** `/api/query` */
+export async function queryLogs(
+  engine: Engine,
+  { fields, principal }: ScalyrRequest,
+  exchange: Exchange,
+): Promise<Reply> {
+  const startedAt = performance.now();
+  requireType(fields, "log");
+  const scope = { customer: principal.customer, use: "scalyr-query" };
+  const limit = readWhole(fields, "maxCount", { fallback: DEFAULT_MATCHES, max: MAX_MATCHES });
+  const token = readText(fields, "continuationToken");
+  const after = token === undefined ? undefined : openId(scope, token, continuation);
+  if (token !== undefined && after === undefined) {
+    throw badField("continuationToken", token, "the one of an answer");
+  }
+  const asked = questionOf(principal, fields, "day");
+  // "Now" of the first page, else events would move from page to page.
+  const question = after === undefined ? asked : { ...asked, begin: after.begin, end: after.end };
+  const order = after?.order ?? readOrder(fields);
+  const found = await engine.find(question, { order, limit: limit + 1, after }, exchange);
+  const events = found.slice(0, limit);
+  const last = events.at(-1);
+  const ascending = order === "oldest" ? events : events.toReversed();
+  const columns = readText(fields, "columns")
+    ?.split(",")
+    .map((name) => name.trim());
+  const sessions: Record<string, Record<string, string>> = {};
+  const matches = ascending.map((event) => {
+    const { id, attributes } = sessionOf(event);
+    sessions[id] = attributes;
+    return toMatch(event, id, columns);
+  });
+  return {
+    json: {
+      status: "success",
+      matches,
+      sessions,
+      executionTime: Math.round(performance.now() - startedAt),
+      ...(found.length > limit &&
+        last !== undefined && {
+          continuationToken: sealId(scope, {
+            order,
+            begin: String(question.begin),
+            end: String(question.end),
+            time: String(last.time),
+            ingested: String(last.ingested),
+            tie: String(last.tie),
+          }),
+        }),
+    },
+  };
+}
+
+/** From the beginning when only that is named, else from the end. */
+function readOrder(fields: ScalyrRequest["fields"]): Order {
+  const mode = readText(fields, "pageMode");
+  if (mode === "head") return "oldest";
+  if (mode === "tail") return "newest";
+  if (mode !== undefined) throw badField("pageMode", mode, "head or tail");
+  return fields["startTime"] !== undefined && fields["endTime"] === undefined ? "oldest" : "newest";
+}
+
+function toMatch(
+  { time, message, prefixes, attributes }: FoundEvent,
+  session: string,
+  columns: readonly string[] | undefined,
+) {
+  const { severity, session: _, thread = "", ...others } = attributes;
+  const [, logfile, parser] = prefixes;
+  const all: Record<string, string> = {
+    ...(logfile !== "" && { logfile }),
+    ...(parser !== "" && { parser }),
+    ...Object.fromEntries(Object.entries(others).filter(([name]) => !isOfServer(name))),
+  };
+  const shown =
+    columns === undefined
+      ? all
+      : Object.fromEntries(Object.entries(all).filter(([name]) => columns.includes(name)));
+  return {
+    timestamp: String(time),
+    message,
+    severity: Number(severity ?? DEFAULT_SEVERITY),
+    session,
+    thread,
+    // The vendor's documents say fields, its clients read attributes.
+    attributes: shown,
+    fields: shown,
+  };
+}
+
+/** The server's fields; events that came without a session share one with those of an equal server. */
+function sessionOf({ prefixes, attributes }: FoundEvent): {
+  id: string;
+  attributes: Record<string, string>;
+} {
+  const server = Object.fromEntries(
+    Object.entries(attributes)
+      .filter(([name]) => isOfServer(name))
+      .map(([name, value]) => [name.replace(/^(?:\$|server-)/, ""), value]),
+  );
+  const [serverHost] = prefixes;
+  const all = { ...(serverHost !== "" && { serverHost }), ...server };
+  const hash = () => createHash("sha256").update(JSON.stringify(all)).digest("base64url");
+  return { id: attributes["session"] ?? hash().slice(0, 22), attributes: all };
+}
+
+function isOfServer(name: string): boolean {
+  return name.startsWith("$") || name.startsWith("server-");
+}

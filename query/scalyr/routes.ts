@@ -1,0 +1,53 @@
+// Scalyr's API beside ingest: what is served at which path.
+import { Router } from "express";
+import type { TokenKind } from "../../schemas/token.ts";
+import { serve, type Exchange, type Reply } from "../exchange/exchange.ts";
+import { badParameter, textParameter } from "../exchange/parameters.ts";
+import type { VendorOptions } from "../exchange/vendor-options.ts";
+import { queryFacets, queryNumbers, queryTimeseries } from "./figures.ts";
+import { getFile, listFiles, putFile } from "./files.ts";
+import { queryLogs } from "./log-query.ts";
+import { queryPower } from "./power.ts";
+import { configKinds, readKinds, readRequest, refuse, type ScalyrRequest } from "./request.ts";
+
+type Answer = (request: ScalyrRequest, exchange: Exchange) => Promise<Reply> | Reply;
+
+export function createScalyrRoutes(options: VendorOptions): Router {
+  const { engine, records, tokens } = options;
+  const serving = { ...options, api: "scalyr", refuse } as const;
+  const router = Router({ caseSensitive: true });
+  const route = (paths: string[], kinds: readonly TokenKind[], answer: Answer): void => {
+    const handle = async (exchange: Exchange): Promise<Reply> =>
+      answer(await readRequest(tokens, exchange, kinds), exchange);
+    router.all(paths, serve(serving, { GET: handle, POST: handle }));
+  };
+  const queries: Readonly<Record<string, typeof queryLogs>> = {
+    query: queryLogs,
+    numericQuery: queryNumbers,
+    facetQuery: queryFacets,
+    timeseriesQuery: queryTimeseries,
+    powerQuery: queryPower,
+  };
+  for (const [name, query] of Object.entries(queries)) {
+    route([`/api/${name}`], readKinds, (request, exchange) => query(engine, request, exchange));
+  }
+  const files: Readonly<Record<string, Answer>> = {
+    getFile: (request) => getFile(records, request),
+    putFile: (request) => putFile(records, request),
+    listFiles: (request) => listFiles(records, request),
+  };
+  for (const [name, answer] of Object.entries(files)) {
+    route([`/${name}`, `/api/${name}`], configKinds, answer);
+  }
+  router.all(["/ajax", "/api/ajax"], serve(serving, { GET: answerAgent, POST: answerAgent }));
+  return router;
+}
+
+/** The agent asks at its start whether its version is current; every version is. */
+function answerAgent({ query }: Exchange): Reply {
+  const method = textParameter(query, "method") ?? "";
+  if (!method.startsWith("performAgentVersionCheck")) {
+    throw badParameter("method", method, "performAgentVersionCheck");
+  }
+  return { json: { status: "success", upToDate: true } };
+}
