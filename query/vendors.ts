@@ -11,6 +11,7 @@ import type { TokenStore } from "../ingest/tokens.ts";
 import { Engine } from "./ask/engine.ts";
 import { Jobs } from "./ask/jobs.ts";
 import { createBodyBudget } from "./exchange/exchange.ts";
+import { createLogentriesRoutes } from "./logentries/routes.ts";
 import { createLogglyRoutes } from "./loggly/routes.ts";
 import { createLogtraceRoutes } from "./logtrace/routes.ts";
 import { createScalyrRoutes } from "./scalyr/routes.ts";
@@ -52,6 +53,7 @@ export async function createVendorRoutes(options: VendorRoutesOptions): Promise<
   router.use(createLogglyRoutes(shared));
   router.use(createLogtraceRoutes(shared));
   router.use(createScalyrRoutes(shared));
+  router.use(createLogentriesRoutes(shared));
   return {
     router,
     close: async () => {

@@ -1,4 +1,4 @@
-// Questions that take longer than a client waits: they go on while somebody polls, and their answers are kept a while.
+// Questions that take longer than a client waits: they go on while somebody polls, and their answers are kept until somebody asks.
 import { setTimeout as sleep } from "node:timers/promises";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { Asking, Progress } from "./question.ts";
@@ -47,7 +47,11 @@ export class Jobs {
       job.done.then((result) => ({ isDone: true as const, result: result as Result })),
       sleep(waitMs, undefined, { signal: timer.signal }).catch(() => undefined),
     ]).finally(() => timer.abort());
-    if (first !== undefined) return first;
+    if (first !== undefined) {
+      // Who asks again asks anew: no answer is told that is older than its question.
+      if (this.#jobs.get(name) === job) this.#jobs.delete(name);
+      return first;
+    }
     const { doneBlocks, blocks } = job.progress;
     return { isDone: false, percent: blocks === 0 ? 0 : Math.floor((99 * doneBlocks) / blocks) };
   }

@@ -71,6 +71,8 @@ export interface Measure {
 export interface Grouping {
   /** Equal parts of the time asked for; absent: one. */
   readonly bins?: number;
+  /** What the bins divide, in ns from the beginning, where the last bin reaches beyond the time asked for. */
+  readonly span?: bigint;
   readonly keys?: readonly GroupKey[];
   readonly measures?: readonly Measure[];
 }

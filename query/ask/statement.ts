@@ -39,14 +39,11 @@ export function eventsStatement(question: Question, hours: Hours, page: Page): S
  * Rows `[bin, keys…, count, bytes, of each measure: present, numbers, sum, min, max, deviation, unique, quantiles]`
  * of every group.
  */
-export function groupsStatement(
-  question: Question,
-  hours: Hours,
-  { bins = 1, keys = [], measures = [] }: Grouping,
-): SqlFragment {
+export function groupsStatement(question: Question, hours: Hours, grouping: Grouping): SqlFragment {
+  const { keys = [], measures = [] } = grouping;
   const target = { message: raw("message"), parameters: question.parameters };
   const columns = [
-    sql`${binSql(question, bins)} AS bin`,
+    sql`${binSql(question, grouping)} AS bin`,
     raw("length(message) AS size"),
     ...keys.map(({ field, isMulti }, index) =>
       isMulti === true || field === "names"
@@ -70,12 +67,13 @@ export function groupsStatement(
 export function candidatesStatement(
   question: Question,
   hours: Hours,
-  { bins = 1, keys = [], measures = [] }: Grouping,
+  grouping: Grouping,
 ): SqlFragment {
+  const { keys = [], measures = [] } = grouping;
   const target = { message: raw("message"), parameters: question.parameters };
   const columns = [
     raw(EVENT_COLUMNS.replace("toString(tie)", "'0'")),
-    binSql(question, bins),
+    binSql(question, grouping),
     ...keys.map(({ field, isMulti }) =>
       isMulti === true || field === "names"
         ? sql`arrayDistinct(${textsOf(field, target)})`
@@ -142,11 +140,11 @@ function requiredKeys(keys: readonly GroupKey[]): string[] {
 }
 
 /** Which of equal parts of the time asked for. */
-function binSql({ begin, end }: Question, bins: number): SqlFragment {
+function binSql({ begin, end }: Question, { bins = 1, span = end - begin }: Grouping): SqlFragment {
   if (bins === 1) return raw("0");
   const wide = (value: bigint) => `toInt128('${value}')`;
   const since = `(toInt128(toUnixTimestamp64Nano(time)) - ${wide(begin)})`;
-  return raw(`toUInt32(intDiv(${since} * ${bins}, ${wide(end - begin)}))`);
+  return raw(`toUInt32(intDiv(${since} * ${bins}, ${wide(span)}))`);
 }
 
 /** Explicit PREWHERE, cheapest condition first: the store would evaluate patterns before labels. */

@@ -36,6 +36,8 @@ export interface Reply {
   /** Sent as it is; pieces are sent one by one. */
   readonly text?: string | AsyncIterable<string>;
   readonly contentType?: string;
+  /** What the reply refuses, where the handler itself words it. */
+  readonly failure?: LogboomError;
 }
 
 export type Handler = (exchange: Exchange) => Promise<Reply> | Reply;
@@ -66,10 +68,12 @@ export function serve(
     const exchange = toExchange(request, response, reservation, gone.signal);
     let outcome = "answered";
     try {
-      await send(response, await pick(methods, exchange)(exchange));
+      const reply = await pick(methods, exchange)(exchange);
+      if (reply.failure !== undefined) outcome = outcomeOf(reply.failure);
+      await send(response, reply);
     } catch (thrown) {
       const error = toLogboomError(thrown);
-      outcome = error.status >= 500 ? "failed" : "refused";
+      outcome = outcomeOf(error);
       if (gone.signal.aborted) outcome = "gone";
       else if (error.code === "INTERNAL") logger.error({ err: error.cause, api }, "query failed");
       if (response.headersSent) response.destroy();
@@ -79,6 +83,10 @@ export function serve(
       instruments.logboom_vendor_requests_total.inc({ api, outcome });
     }
   };
+}
+
+function outcomeOf({ status }: LogboomError): "failed" | "refused" {
+  return status >= 500 ? "failed" : "refused";
 }
 
 /** The last handler of a vendor's router: a path that cannot be decoded is refused in its form, too. */

@@ -1,0 +1,58 @@
+// Resources that are kept as they are given: teams, tags, actions, labels.
+import { randomUUID } from "node:crypto";
+import type { Reply } from "../exchange/exchange.ts";
+import type { Fields } from "../exchange/json-body.ts";
+import type { Collection, CustomerRecord, Records } from "../records.ts";
+import { invalid, notFound, readWrapped, type Answer, type Asked } from "./access.ts";
+
+export interface ResourceKind {
+  readonly collection: Collection;
+  readonly one: string;
+  readonly many: string;
+}
+
+/** The answers of each method, on all and on one. */
+export function createResource(
+  records: Records,
+  { collection, one, many }: ResourceKind,
+): {
+  readonly all: Record<"GET" | "POST", Answer>;
+  readonly single: Record<"GET" | "PUT" | "PATCH" | "DELETE", Answer>;
+} {
+  const placeOf = ({ principal: { customer } }: Asked) => ({ customer, collection });
+  const find = (asked: Asked): CustomerRecord => {
+    const id = asked.exchange.params["id"] ?? "";
+    const record = records.find(placeOf(asked), id);
+    if (record === undefined) throw notFound(one, id);
+    return record;
+  };
+  const put = async (asked: Asked, id: string, fields: Fields, status: number): Promise<Reply> => {
+    const { name } = fields;
+    if (typeof name !== "string" || name === "" || name.length > 200) {
+      throw invalid(["name"], 'unexpected value in "name"; expected 1 to 200 characters');
+    }
+    return { status, json: { [one]: show(await records.put(placeOf(asked), id, fields)) } };
+  };
+  return {
+    all: {
+      GET: (asked) => ({ json: { [many]: records.list(placeOf(asked)).map(show) } }),
+      POST: (asked) => put(asked, randomUUID(), readWrapped(asked, one), 201),
+    },
+    single: {
+      GET: (asked) => ({ json: { [one]: show(find(asked)) } }),
+      PUT: (asked) => put(asked, find(asked).id, readWrapped(asked, one), 200),
+      PATCH: (asked) => {
+        const { id, value } = find(asked);
+        return put(asked, id, { ...(value as Fields), ...readWrapped(asked, one) }, 200);
+      },
+      DELETE: async (asked) => {
+        await records.delete(placeOf(asked), find(asked).id);
+        return { status: 204 };
+      },
+    },
+  };
+}
+
+function show({ id, value }: CustomerRecord): Fields {
+  return { ...(value as Fields), id };
+}
