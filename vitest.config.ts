@@ -1,6 +1,7 @@
 // The suites: fast ones of single files, and slow ones that start the whole service.
 import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
+import { drivers } from "./test/clients/drivers.ts";
 import { whyNoKafka } from "./test/support/kafka.ts";
 import { missingTools } from "./test/support/tools.ts";
 
@@ -25,6 +26,11 @@ if (absentTools.length > 0) {
   console.log(
     `not run: ${needsTools.join(", ")}: no ${absentTools.join(", ")}; .ci/tools.sh gets them`,
   );
+}
+
+const needsClients = ["test/clients/**/*.test.ts"];
+if (drivers.length === 0) {
+  console.log(`not run: ${needsClients.join(", ")}: no ../shared/clients beside the checkout`);
 }
 
 export default defineConfig({
@@ -65,6 +71,14 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "clients",
+          include: needsClients,
+          exclude: canRunStore && drivers.length > 0 ? [] : needsClients,
         },
       },
       {
