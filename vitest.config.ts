@@ -90,7 +90,7 @@ export default defineConfig({
           ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
           // Three brokers and their clients are enough for two cores.
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 120_000,
         },
       },
