@@ -204,6 +204,7 @@ export class EmbeddedLog implements Log {
   }
 
   async lag(group: string): Promise<PartitionLag[]> {
+    const now = this.#now();
     return this.#nextOffsets.map((end, partition) => {
       const { offset } = this.#position(group, partition);
       const [oldest] = this.#heads.getRange({
@@ -215,6 +216,7 @@ export class EmbeddedLog implements Log {
         partition,
         records: end - offset,
         oldestAppendedAt: oldest?.value.at,
+        storedUntil: oldest?.value.at ?? now,
       };
     });
   }

@@ -69,6 +69,8 @@ export interface PartitionLag {
   readonly records: number;
   /** ms since the epoch, when the oldest record that the group has not committed was appended */
   readonly oldestAppendedAt: number | undefined;
+  /** ms since the epoch: every record that was acknowledged before is committed; 0 when that is not known */
+  readonly storedUntil: number;
 }
 
 export interface Log {

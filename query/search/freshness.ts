@@ -35,6 +35,6 @@ export class Freshness {
   /** The time is taken first: what is acknowledged during the look may be missing from it. */
   async #look(now: number): Promise<number> {
     const lags = await this.#lag();
-    return lags.reduce((until, lag) => Math.min(until, lag.oldestAppendedAt ?? until), now);
+    return lags.reduce((until, { storedUntil }) => Math.min(until, storedUntil), now);
   }
 }

@@ -53,9 +53,16 @@ export function isRefused(error: unknown): boolean {
   return codesOf(error).some((code) => refusals.has(code));
 }
 
-/** Whether a topic is not known, or not yet to the broker that was asked. */
-export function isUnknownTopic(error: unknown): boolean {
-  return codesOf(error).includes("UNKNOWN_TOPIC_OR_PARTITION");
+const passingErrors = new Set([
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "GROUP_LOAD_IN_PROGRESS",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR_FOR_GROUP",
+]);
+
+/** Whether it is a matter of moments: a topic or a group that the broker asked is just taking in. */
+export function isPassing(error: unknown): boolean {
+  return codesOf(error).some((code) => passingErrors.has(code));
 }
 
 /** The failure as a caller of the log may see it. */

@@ -1,19 +1,15 @@
 // The topics of the log: created with what durability needs, and verified at every start.
 import { randomInt } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { LogboomError } from "../../../schemas/errors.ts";
 import { bucketCount, maxPartitions } from "../../../schemas/partition.ts";
 import { ConfigResourceTypes, REQUEST_TIMEOUT_MS } from "./client.ts";
-import { isUnknownTopic } from "./failures.ts";
+import { askUntilSettled } from "./settle.ts";
 
 /** The largest event there may be (16 MiB), its record around it, and room. */
 const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const ID_SETTING = "delete.retention.ms";
-/** How long a topic that was just created may be unknown to the broker that is asked. */
-const CREATION_MS = 10_000;
-const ASK_AGAIN_MS = 100;
 /** Longer than any receipt is kept. */
 const RECEIPT_RETENTION_MS = 48 * HOUR_MS;
 
@@ -142,22 +138,10 @@ async function readSettings(admin: Admin, topic: string): Promise<Map<string, st
       includeSynonyms: false,
       resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
     });
-  const { resources } = await whenKnown(describe);
+  // Another process may have created it a moment ago.
+  const { resources } = await askUntilSettled(describe);
   const entries = resources[0]?.configEntries ?? [];
   return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
-}
-
-/** Repeats a question about a topic that another process may have created a moment ago. */
-async function whenKnown<Result>(ask: () => Promise<Result>): Promise<Result> {
-  const deadline = performance.now() + CREATION_MS;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!isUnknownTopic(error) || performance.now() > deadline) throw error;
-      await sleep(ASK_AGAIN_MS);
-    }
-  }
 }
 
 function wrong(topic: string, setting: string, value: unknown, expected: string): LogboomError {

@@ -156,25 +156,37 @@ describe("the lag", () => {
     await using timed = await openTempLog({ now: () => now });
     const { log } = timed;
     const none = { records: 0, oldestAppendedAt: undefined };
-    expect(await log.lag("g")).toEqual([0, 1, 2, 3].map((partition) => ({ partition, ...none })));
+    expect(await log.lag("g")).toMatchObject(
+      [0, 1, 2, 3].map((partition) => ({ partition, ...none })),
+    );
     await log.append([eventRecord(1, "a"), eventRecord(1, "b")]);
     now = 2000;
     await log.append([eventRecord(1, "c")]);
-    expect((await log.lag("g"))[1]).toEqual({ partition: 1, records: 3, oldestAppendedAt: 1000 });
+    expect((await log.lag("g"))[1]).toEqual({
+      partition: 1,
+      records: 3,
+      oldestAppendedAt: 1000,
+      storedUntil: 1000,
+    });
     await withPartition(
       log,
       1,
       (assignment) => assignment.commit({ offset: 2, metadata: "" }),
       "g",
     );
-    expect((await log.lag("g"))[1]).toEqual({ partition: 1, records: 1, oldestAppendedAt: 2000 });
+    expect((await log.lag("g"))[1]).toEqual({
+      partition: 1,
+      records: 1,
+      oldestAppendedAt: 2000,
+      storedUntil: 2000,
+    });
     await withPartition(
       log,
       1,
       (assignment) => assignment.commit({ offset: 3, metadata: "" }),
       "g",
     );
-    expect((await log.lag("g"))[1]).toEqual({ partition: 1, ...none });
+    expect((await log.lag("g"))[1]).toEqual({ partition: 1, ...none, storedUntil: 2000 });
   });
 });
 

@@ -215,11 +215,30 @@ export function describeLog(open: () => Promise<TempLog<Log>>): void {
       await commit(1, { offset: 2, metadata: "" });
       expect((await recordsOf())[1]).toEqual([1, 1]);
       await commit(1, { offset: 3, metadata: "" });
-      expect((await temp.log.lag("test"))[1]).toEqual({
+      expect((await temp.log.lag("test"))[1]).toMatchObject({
         partition: 1,
         records: 0,
         oldestAppendedAt: undefined,
       });
+    });
+
+    test("says up to when all that was acknowledged is committed, and never more", async () => {
+      const storedUntil = async () => {
+        const lags = await temp.log.lag("test");
+        return Math.min(...lags.map((lag) => lag.storedUntil));
+      };
+      const begin = Date.now();
+      expect(await storedUntil()).toBeGreaterThanOrEqual(begin);
+      await append(1, "a");
+      const acknowledged = Date.now();
+      await sleep(20);
+      expect(await storedUntil()).toBeLessThanOrEqual(acknowledged);
+      await append(2, "b");
+      await commit(1, { offset: 1, metadata: "" });
+      expect(await storedUntil()).toBeLessThanOrEqual(Date.now());
+      await commit(2, { offset: 1, metadata: "" });
+      const committed = Date.now();
+      expect(await storedUntil()).toBeGreaterThanOrEqual(committed);
     });
   });
 
