@@ -107,7 +107,12 @@ export class Engine {
         asking.onProgress?.({ doneBlocks, blocks });
       }
     };
-    await Promise.all(Array.from({ length: this.#pool.limit }, work));
+    try {
+      await Promise.all(Array.from({ length: this.#pool.limit }, work));
+    } finally {
+      // Where one part fails, the others are for nothing.
+      stop.abort(new Error("a part of the answer failed"));
+    }
     return fold.groups();
   }
 
