@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import { joinPrefixes } from "./scope.ts";
 import type { Slice } from "./slices.ts";
-import type { Finds } from "./tally.ts";
+import { tallyBytes, type Finds } from "./tally.ts";
 
-/** What an entry of a map, or an event without its message, costs about. */
+/** What an event without its message costs about, or the entry of a slice's finds. */
 const ENTRY_BYTES = 100;
 
 /**
@@ -86,7 +86,7 @@ export class Partials {
 
 function sizeOf(finds: Finds): number {
   if (finds.kind === "tally") {
-    return ENTRY_BYTES * (1 + finds.tally.cells.size + finds.tally.contexts.size);
+    return ENTRY_BYTES + tallyBytes(finds.tally);
   }
   return finds.events.reduce((sum, { message }) => sum + ENTRY_BYTES + message.length, ENTRY_BYTES);
 }

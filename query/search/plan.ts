@@ -13,10 +13,11 @@ const ROWS_PER_BLOCK = 2_048;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * An insert reaches the statistics and the events one after the other. Hours in which something arrived so
- * lately are compared with the events before they are planned with.
+ * An insert reaches the statistics and the events one after the other. Hours in which something arrived that
+ * may be on its way are compared with the events before they are planned with. An edge tries for up to two
+ * minutes to bring what arrived into the log; from there on the log says what has not been stored.
  */
-const YOUNG_MS = 60_000;
+const ARRIVAL_MS = 180_000;
 /** How often they are compared again, as an insert under way ends within moments. */
 const COMPARISONS = 10;
 const COMPARE_AGAIN_MS = 20;
@@ -50,6 +51,11 @@ export interface Plan {
   readonly signature: string;
 }
 
+interface PlanOptions extends SliceOptions {
+  /** ms since the epoch: everything that the log was given before is stored; now, when unknown */
+  readonly searchableUntil?: number;
+}
+
 interface HourRow {
   readonly hour: number;
   readonly rows: string;
@@ -68,7 +74,7 @@ export async function planSearch(
   request: PlanRequest,
   prefixes: Prefixes | undefined,
   signal?: AbortSignal,
-  options: SliceOptions = {},
+  options: PlanOptions = {},
 ): Promise<Plan> {
   const isNarrowed = prefixes?.some((prefix) => prefix !== "") ?? false;
   const [all, narrowed] = await Promise.all([
@@ -79,7 +85,14 @@ export async function planSearch(
   const candidates = isEmpty
     ? []
     : (narrowed ?? all).filter((row) => isOverlapping(row, request.begin, request.end));
-  const unsettled = await findUnsettled(store, request.customer, prefixes, candidates, signal);
+  const unsettled = await findUnsettled(
+    store,
+    request.customer,
+    prefixes,
+    candidates,
+    options.searchableUntil ?? Date.now(),
+    signal,
+  );
   const hours = candidates.map((row) => toHour(row, unsettled.has(row.hour)));
   const slices = formSlices(hours, options);
   return {
@@ -129,9 +142,10 @@ async function findUnsettled(
   customer: string,
   prefixes: Prefixes | undefined,
   rows: readonly HourRow[],
+  searchableUntil: number,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlySet<number>> {
-  const youngest = BigInt(Date.now() - YOUNG_MS) * 1_000_000n;
+  const youngest = BigInt(Math.floor(searchableUntil) - ARRIVAL_MS) * 1_000_000n;
   let missing = rows.filter(({ newestIngested }) => BigInt(newestIngested) > youngest);
   const scope = scopeCondition(customer, prefixes ?? ["", "", "", ""]);
   for (let times = 0; missing.length > 0 && times < COMPARISONS; times++) {

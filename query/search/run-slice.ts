@@ -2,7 +2,7 @@
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { CompiledSearch } from "../language/search.ts";
-import type { CellLayout } from "./cells.ts";
+import { isInOneBin, type CellLayout } from "./cells.ts";
 import { cutKey } from "./key31.ts";
 import type { Slice } from "./slices.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
@@ -76,8 +76,11 @@ async function findEvents(
   statement: Statement,
   limit: number,
 ): Promise<SliceOutcome> {
-  const { rows, readBytes } = await readAll(job, statement);
-  return { finds: eventFinds((rows as Row[]).map(toEvent), limit), readBytes };
+  const events: FoundEvent[] = [];
+  const readBytes = await readEach(job, statement, wholeResult, (row) => {
+    events.push(toEvent(row as Row));
+  });
+  return { finds: eventFinds(events, limit), readBytes };
 }
 
 function eventFinds(events: readonly FoundEvent[], limit: number): Finds {
@@ -88,26 +91,43 @@ async function count(job: SliceJob): Promise<SliceOutcome> {
   const { request, compiled, prefixes, slice, layout } = job;
   const statement = countsStatement(request, compiled, prefixes, slice, layout);
   type CountRow = [isCell: number, cell: number, ...labels: [...Prefixes], count: string];
-  const { rows, readBytes } = await readAll(job, statement);
-  const tally = { cells: new Map<number, number>(), contexts: new Map<string, number>() };
-  for (const [isCell, cell, p0, p1, p2, p3, found] of rows as CountRow[]) {
-    if (isCell === 1) tally.cells.set(cell, Number(found));
-    else tally.contexts.set(joinLabels([p0, p1, p2, p3]), Number(found));
-  }
-  return { finds: { kind: "tally", tally }, readBytes };
+  const tally = new RunningTally();
+  const readBytes = await readEach(job, statement, wholeResult, (row) => {
+    const [isCell, cell, p0, p1, p2, p3, found] = row as CountRow;
+    if (isCell === 1) tally.addCell(cell, Number(found));
+    else tally.addContext(joinLabels([p0, p1, p2, p3]), Number(found));
+  });
+  return { finds: { kind: "tally", tally: tally.finish() }, readBytes };
 }
 
 /** Of hours that are in one bin each, so that no event has to be read. */
 async function countByStatistics(job: SliceJob): Promise<SliceOutcome> {
   const { request, prefixes, slice, layout } = job;
-  const { rows } = await readAll(job, statisticsStatement(request, prefixes, slice));
-  type StatisticsRow = [isCell: number, time: string, ...labels: [...Prefixes], count: string];
+  const statement = statisticsStatement(request, prefixes, slice);
+  type StatisticsRow = [
+    isCell: number,
+    oldest: string,
+    newest: string,
+    ...labels: [...Prefixes],
+    count: string,
+  ];
   const tally = new RunningTally();
-  for (const [isCell, time, p0, p1, p2, p3, found] of rows as StatisticsRow[]) {
-    if (isCell === 1) tally.addCell(layout.cellOf(BigInt(time), {}), Number(found));
-    else tally.addContext(joinLabels([p0, p1, p2, p3]), Number(found));
-  }
-  return { finds: { kind: "tally", tally }, readBytes: 0 };
+  let counted = 0;
+  let isAsPlanned = true;
+  await readEach(job, statement, wholeResult, (row) => {
+    const [isCell, oldest, newest, p0, p1, p2, p3, found] = row as StatisticsRow;
+    if (isCell !== 1) {
+      tally.addContext(joinLabels([p0, p1, p2, p3]), Number(found));
+      return;
+    }
+    counted += Number(found);
+    isAsPlanned &&= isInOneBin(request, BigInt(oldest), BigInt(newest));
+    if (isAsPlanned) tally.addCell(layout.cellOf(BigInt(oldest), {}), Number(found));
+  });
+  // Events that came in since the plan may lie in another bin, or beyond the range; and an insert
+  // reaches the statistics of streams and those of hours, which the plan is made of, one after the other.
+  if (!isAsPlanned || counted < slice.rows) return count(job);
+  return { finds: { kind: "tally", tally: tally.finish() }, readBytes: 0 };
 }
 
 /** For patterns that the store can only narrow down: each candidate is decided by the automaton. */
@@ -120,15 +140,18 @@ async function decideCandidates(job: SliceJob): Promise<SliceOutcome> {
   const tally = new RunningTally();
   const isTally =
     request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
-  const readBytes = await readEach(job, statement, (row) => {
-    const event = toEvent(row);
+  await readEach(job, statement, {}, (row) => {
+    const event = toEvent(row as Row);
     const decided = decide(event, job);
     if (decided === undefined) return;
     if (isTally) tally.countOne(decided.cell, joinLabels(event.labels));
     else newest.add(decided.key === undefined ? event : { ...event, key: decided.key });
   });
-  const finds: Finds = isTally ? { kind: "tally", tally } : eventFinds(newest.newest(), limit);
-  return { finds, readBytes };
+  const finds: Finds = isTally
+    ? { kind: "tally", tally: tally.finish() }
+    : eventFinds(newest.newest(), limit);
+  // How much was read is known to the store only at the end, after the headers.
+  return { finds, readBytes: job.slice.bytes };
 }
 
 /** Whether an event belongs to the answer, and with which cell and key. */
@@ -155,30 +178,25 @@ function decide(
   return { cell: request.type === "EXACT_COUNTS_BINNED" ? layout.cellOf(time, {}) : 0 };
 }
 
-async function readAll(
-  job: SliceJob,
-  statement: Statement,
-): Promise<{ rows: unknown[]; readBytes: number }> {
-  const result = await ask(job, statement, {
-    // Until the end is known nothing is sent, so a failure is a failure and not a cut answer.
-    wait_end_of_query: 1,
-    max_result_bytes: String(MAX_RESULT_BYTES),
-    result_overflow_mode: "throw",
-  });
-  return { rows: await result.json(), readBytes: readBytesOf(result.response_headers) };
-}
+/** Until the end is known nothing is sent, so a failure is a failure and not a cut answer. */
+const wholeResult = {
+  wait_end_of_query: 1,
+  max_result_bytes: String(MAX_RESULT_BYTES),
+  result_overflow_mode: "throw",
+} as const;
 
+/** @returns the bytes that the store says to have read, 0 when it says nothing */
 async function readEach(
   job: SliceJob,
   statement: Statement,
-  onRow: (row: Row) => void,
+  settings: Record<string, string | number>,
+  onRow: (row: readonly unknown[]) => void,
 ): Promise<number> {
-  const result = await ask(job, statement, {});
-  for await (const rows of result.stream<Row>()) {
+  const result = await ask(job, statement, settings);
+  for await (const rows of result.stream<readonly unknown[]>()) {
     for (const row of rows) onRow(row.json());
   }
-  // How much was read is known to the store only at the end, after the headers.
-  return job.slice.bytes;
+  return readBytesOf(result.response_headers);
 }
 
 function ask(

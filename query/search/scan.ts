@@ -73,8 +73,7 @@ export class Scan {
   /** The scanning that is under way, if any. */
   #running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  #version = 0;
-  #rendered: { readonly version: number; readonly text: string } | undefined;
+  #isShown = false;
 
   constructor(options: ScanOptions) {
     this.#options = options;
@@ -101,7 +100,16 @@ export class Scan {
   /** Says that nothing has come into the answer until then: ms since the epoch. */
   confirm(searchableUntil: number): void {
     this.#searchableUntil = searchableUntil;
-    this.#version++;
+  }
+
+  /** Whether it has come to an end, good or bad; one that was stopped has not. */
+  get hasEnded(): boolean {
+    return !this.isRunning && (this.#isComplete || this.#failure !== undefined);
+  }
+
+  /** Whether a poll has been told of its end. */
+  get isShown(): boolean {
+    return this.#isShown;
   }
 
   get heldBytes(): number {
@@ -117,7 +125,6 @@ export class Scan {
     const stop = new AbortController();
     const done = this.#scan(stop).finally(() => {
       this.#running = undefined;
-      this.#version++;
       clearTimeout(this.#idleTimer);
     });
     this.#running = { stop, done };
@@ -165,37 +172,39 @@ export class Scan {
     };
   }
 
-  /** The reply's JSON; made anew only when something has changed. */
-  render(): string {
-    if (this.#rendered?.version !== this.#version) {
-      const { fullHash } = this.#options.request;
-      const text = JSON.stringify({ fullHash, ...this.#answer.render(), ...this.progress() });
-      this.#rendered = { version: this.#version, text };
-    }
-    return this.#rendered.text;
+  /** The reply's JSON, in pieces that polls share. */
+  render(): readonly Buffer[] {
+    this.#isShown ||= this.hasEnded;
+    const { fullHash } = this.#options.request;
+    return [
+      Buffer.from(`{"fullHash":${JSON.stringify(fullHash)},`),
+      ...this.#answer.render(),
+      Buffer.from(`,${JSON.stringify(this.progress()).slice(1)}`),
+    ];
   }
 
   async #scan(stop: AbortController): Promise<void> {
-    const { instruments, logger } = this.#options;
+    const { instruments } = this.#options;
     const { signal } = stop;
     instruments.logboom_search_scans.inc();
     try {
       const plan = (this.#plan ??= await this.#makePlan(signal));
-      this.#version++;
-      const workers = Array.from({ length: this.#options.pool.limit }, () =>
-        this.#work(plan, stop),
-      );
-      await Promise.all(workers);
-      if (signal.aborted && !this.#answer.isCertain) return;
+      const work = () => this.#work(plan, stop);
+      await Promise.all(Array.from({ length: this.#options.pool.limit }, work));
+      if (this.#failure !== undefined || (signal.aborted && !this.#answer.isCertain)) return;
       this.#isComplete = true;
       instruments.logboom_search_seconds.observe((performance.now() - this.#startedAt) / 1000);
     } catch (error) {
-      if (signal.aborted) return;
-      this.#failure = toLogboomError(error);
-      logger.error({ err: error, fullHash: this.#options.request.fullHash }, "search failed");
+      if (!signal.aborted) this.#fail(error);
     } finally {
       instruments.logboom_search_scans.dec();
     }
+  }
+
+  #fail(error: unknown): void {
+    const { logger, request } = this.#options;
+    this.#failure ??= toLogboomError(error);
+    logger.error({ err: error, fullHash: request.fullHash }, "search failed");
   }
 
   async #makePlan(signal: AbortSignal): Promise<Plan> {
@@ -203,7 +212,7 @@ export class Scan {
     try {
       // Asked before the plan is read: what the plan covers is never less than what is said.
       const searchableUntil = await attempt(signal, () => freshness.searchableUntil());
-      const options = sliceOptions(request, compiled);
+      const options = { ...sliceOptions(request, compiled), searchableUntil };
       const plan = await attempt(signal, () =>
         planSearch(store, request, prefixes, signal, options),
       );
@@ -230,6 +239,10 @@ export class Scan {
       this.#states[index] = "running";
       try {
         await this.#scanSlice(index, slice, stop.signal);
+      } catch (error) {
+        // A failure that is not the slice's is the search's: nobody wants the other slices any more.
+        this.#fail(error);
+        stop.abort();
       } finally {
         // Stopped on the way: the slice is scanned when the search is resumed.
         if (this.#states[index] === "running") this.#states[index] = "waiting";
@@ -266,8 +279,6 @@ export class Scan {
       const { fullHash } = request;
       logger.error({ err: error, firstHour, lastHour, fullHash }, "blocks failed to scan");
       this.#answer.add(index, undefined);
-    } finally {
-      this.#version++;
     }
   }
 

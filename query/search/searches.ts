@@ -39,6 +39,8 @@ interface SearchesOptions {
 interface Entry {
   readonly scan: Scan;
   readonly customer: string;
+  /** Whether its first poll waited for what was acknowledged before. */
+  readonly hasWaited: boolean;
   polledAt: number;
   checkedAt: number;
 }
@@ -74,7 +76,7 @@ export class Searches {
     const entry =
       latest !== undefined && (isCurrent || latest !== known)
         ? latest
-        : this.#start(key, request, prefixes);
+        : this.#start(key, request, prefixes, waitMs > 0);
     entry.polledAt = Date.now();
     // Recently polled last: the first entries are the ones to forget.
     this.#entries.delete(key);
@@ -103,15 +105,20 @@ export class Searches {
     this.#entries.clear();
   }
 
-  #start(key: string, request: SearchRequest, prefixes: Prefixes | undefined): Entry {
+  #start(
+    key: string,
+    request: SearchRequest,
+    prefixes: Prefixes | undefined,
+    hasWaited: boolean,
+  ): Entry {
     const { config, store, pool, freshness, instruments, logger } = this.#options;
     const { customer } = request;
-    const compiled = compileSearch(request.regex);
-    requireCaptures(request, compiled.captureNames);
     const running = [...this.#entries.values()].filter(({ scan }) => scan.isRunning);
     const own = running.filter((entry) => entry.customer === customer);
     refuseBeyond(running.length, MAX_RUNNING, "searches");
     refuseBeyond(own.length, config.LOGBOOM_SEARCH_CUSTOMER_SCANS, "searches of the customer");
+    const compiled = compileSearch(request.regex);
+    requireCaptures(request, compiled.captureNames);
     const scan = new Scan({
       request,
       compiled,
@@ -124,27 +131,32 @@ export class Searches {
       freshness,
       idleMs: config.LOGBOOM_SEARCH_IDLE_MS,
     });
-    const entry = { scan, customer, polledAt: Date.now(), checkedAt: Date.now() };
+    const entry = { scan, customer, hasWaited, polledAt: Date.now(), checkedAt: Date.now() };
     this.#entries.set(key, entry);
     this.#forget();
     return entry;
   }
 
-  /** Whether a known scan still answers: a finished one only while no event came into what it covers. */
+  /**
+   * Whether a known scan still answers: a finished one only while no event came into what it covers. Whoever
+   * polls it is told of its end first, even so: while events keep coming, a search that takes longer than a
+   * poll would otherwise never be seen to end, and one that failed never be seen to fail.
+   */
   async #isCurrent(
     entry: Entry,
     request: SearchRequest,
     prefixes: Prefixes | undefined,
-    isCheckedAnyway: boolean,
+    isWaiting: boolean,
   ): Promise<boolean> {
     const { scan } = entry;
-    if (scan.isRunning) return true;
+    if (!scan.hasEnded) return true;
+    const { store, freshness, config } = this.#options;
+    const isPolled = Date.now() - entry.polledAt < config.LOGBOOM_SEARCH_IDLE_MS;
+    if (!scan.isShown && isPolled && (entry.hasWaited || !isWaiting)) return true;
     if (scan.hasFailed) return false;
-    const isRecent = Date.now() - entry.checkedAt < FRESH_MS && !isCheckedAnyway;
-    if (!scan.isComplete || isRecent) return true;
-    const { store, freshness } = this.#options;
+    if (Date.now() - entry.checkedAt < FRESH_MS && !isWaiting) return true;
     const searchableUntil = await freshness.searchableUntil();
-    const plan = await planSearch(store, request, prefixes);
+    const plan = await planSearch(store, request, prefixes, undefined, { searchableUntil });
     entry.checkedAt = Date.now();
     if (plan.signature !== scan.signature) return false;
     scan.confirm(searchableUntil);

@@ -113,8 +113,8 @@ export function countsStatement(
 }
 
 /**
- * Rows `[1, time, "", "", "", "", count]` of each hour, time that of its oldest event in ns, and
- * `[0, time, prefix0..3, count]` of each context: of all events of a slice, from the statistics.
+ * Rows `[1, oldest, newest, "", "", "", "", count]` of each hour, times in ns, and
+ * `[0, oldest, newest, prefix0..3, count]` of each context: of all events of a slice, from the statistics.
  */
 export function statisticsStatement(
   request: SearchRequest,
@@ -124,7 +124,8 @@ export function statisticsStatement(
   const scope = scopeCondition(request.customer, prefixes);
   return {
     query: `
-      SELECT grouping(prefix0) AS isCell, toString(toUnixTimestamp64Nano(min(min_time))),
+      SELECT grouping(prefix0) AS isCell,
+        toString(toUnixTimestamp64Nano(min(min_time))), toString(toUnixTimestamp64Nano(max(max_time))),
         prefix0, prefix1, prefix2, prefix3, sum(rows)
       FROM streams
       PREWHERE ${scope.text} AND tb BETWEEN {firstHour:Int32} AND {lastHour:Int32}
@@ -144,7 +145,11 @@ export function candidatesStatement(
   return { query: `SELECT ${EVENT_COLUMNS} FROM events ${source.text}`, params: source.params };
 }
 
-/** Explicit PREWHERE, cheapest condition first: the store would evaluate the pattern before the labels. */
+/**
+ * Explicit PREWHERE, cheapest condition first: the store would evaluate the pattern before the labels. Read is
+ * only what lies between the oldest and the newest event that the plan knows of: the slice's bins and
+ * what is kept of it hold for these, and not for an event that came in since and lies beyond them.
+ */
 function sourceOf(
   request: SearchRequest,
   where: CompiledSearch["where"],
@@ -152,6 +157,8 @@ function sourceOf(
   slice: Slice,
 ): { text: string; params: Record<string, unknown> } {
   const scope = scopeCondition(request.customer, prefixes);
+  const begin = request.begin > slice.oldest ? request.begin : slice.oldest;
+  const end = request.end <= slice.newest ? request.end : slice.newest + 1n;
   const conditions = [
     scope.text,
     "tb BETWEEN {firstHour:Int32} AND {lastHour:Int32}",
@@ -166,8 +173,8 @@ function sourceOf(
       ...where?.params,
       firstHour: slice.firstHour,
       lastHour: slice.lastHour,
-      begin: String(clampToInt64(request.begin)),
-      end: String(clampToInt64(request.end)),
+      begin: String(clampToInt64(begin)),
+      end: String(clampToInt64(end)),
     },
   };
 }

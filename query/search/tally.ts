@@ -1,4 +1,5 @@
 // What a slice found, and how the finds of slices become one.
+import { CellCounts, type PackedCells } from "./cell-counts.ts";
 import type { Prefixes } from "./request.ts";
 
 /** A found event; `key` only when the search is for keys. */
@@ -12,7 +13,7 @@ export interface FoundEvent {
 
 /** Counts by cell and by context; only what is not zero. */
 export interface Tally {
-  readonly cells: ReadonlyMap<number, number>;
+  readonly cells: PackedCells;
   /** by the labels, joined by NUL, which no label holds */
   readonly contexts: ReadonlyMap<string, number>;
 }
@@ -83,27 +84,35 @@ export function firstByKey(events: readonly FoundEvent[]): FoundEvent[] {
   });
 }
 
-/** Counts that grow as slices finish. */
-export class RunningTally implements Tally {
-  readonly cells = new Map<number, number>();
-  readonly contexts = new Map<string, number>();
+/** What an entry of a map costs about, beside the text of its key. */
+const ENTRY_BYTES = 100;
+
+/** What a tally takes in memory. */
+export function tallyBytes({ cells, contexts }: Tally): number {
+  let bytes = cells.sizeBytes;
+  for (const context of contexts.keys()) bytes += ENTRY_BYTES + context.length;
+  return bytes;
+}
+
+/** Counts that grow event by event. */
+export class RunningTally {
+  readonly #cells = new CellCounts();
+  readonly #contexts = new Map<string, number>();
 
   countOne(cell: number, context: string): void {
     this.addCell(cell, 1);
     this.addContext(context, 1);
   }
 
-  /** @param toCell from a cell of the tally to one of ours */
-  add(tally: Tally, toCell: (cell: number) => number = (cell) => cell): void {
-    for (const [cell, count] of tally.cells) this.addCell(toCell(cell), count);
-    for (const [context, count] of tally.contexts) this.addContext(context, count);
-  }
-
   addCell(cell: number, count: number): void {
-    this.cells.set(cell, (this.cells.get(cell) ?? 0) + count);
+    this.#cells.add(cell, count);
   }
 
   addContext(context: string, count: number): void {
-    this.contexts.set(context, (this.contexts.get(context) ?? 0) + count);
+    this.#contexts.set(context, (this.#contexts.get(context) ?? 0) + count);
+  }
+
+  finish(): Tally {
+    return { cells: this.#cells.pack(), contexts: this.#contexts };
   }
 }

@@ -195,7 +195,9 @@ test("a partition's batches go to one shard, and a search counts over all", asyn
       return scan.isComplete;
     });
     const scan = await searches.poll(request, ["", "", "", ""]);
-    const answer = JSON.parse(scan.render()) as { contexts: { prefix1: string; count: number }[] };
+    const answer = JSON.parse(Buffer.concat(scan.render()).toString()) as {
+      contexts: { prefix1: string; count: number }[];
+    };
     expect(answer.contexts.reduce((sum, { count }) => sum + count, 0)).toBe(
       2 * partitions.reduce((sum, partition) => sum + 10 + partition, 0),
     );

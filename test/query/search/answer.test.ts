@@ -7,6 +7,8 @@ import {
   type SearchRequest,
   type SearchType,
 } from "../../../query/search/request.ts";
+import type { SearchReply } from "../../support/snapshots.ts";
+import { packCells } from "./slice-fixture.ts";
 import { firstByKey, type Finds, type FoundEvent } from "../../../query/search/tally.ts";
 
 function requestOf(type: SearchType, given: Readonly<Record<string, string>> = {}): SearchRequest {
@@ -30,7 +32,12 @@ const eventsOf = (...events: readonly FoundEvent[]): Finds => ({
   cutAt: undefined,
 });
 
-const messages = (answer: Answer) => answer.render().events.map(({ message }) => message);
+/** What a client reads. */
+function read(answer: Answer): Pick<SearchReply, "events" | "contexts" | "counts"> {
+  return JSON.parse(`{${Buffer.concat(answer.render()).toString()}}`) as SearchReply;
+}
+
+const messages = (answer: Answer) => read(answer).events.map(({ message }) => message);
 
 /** Slices newest first, each of events newest first, as a plan has them. */
 const slices = fc
@@ -140,10 +147,10 @@ describe("the newest of each key", () => {
   test("carries its key, an empty one as well; other types have none", () => {
     const keyed = new Answer(requestOf("BACKWARD_RESULTS_ONE_PER_KEY31"));
     keyed.add(0, eventsOf(found(9, { key: "é" }), found(8, { key: "" })));
-    expect(keyed.render().events.map(({ key }) => key)).toEqual(["é", ""]);
+    expect(read(keyed).events.map(({ key }) => key)).toEqual(["é", ""]);
     const plain = new Answer(requestOf("BACKWARD_RESULTS"));
     plain.add(0, eventsOf(found(9)));
-    expect(plain.render().events).toEqual([{ time: "9", context: 0, message: "m9" }]);
+    expect(read(plain).events).toEqual([{ time: "9", context: 0, message: "m9" }]);
   });
 });
 
@@ -158,7 +165,7 @@ describe("contexts", () => {
         found(7, { labels: ["b", "", "", "x"] }),
       ),
     );
-    expect(answer.render()).toEqual({
+    expect(read(answer)).toEqual({
       events: [
         { time: "9", context: 0, message: "m9" },
         { time: "8", context: 1, message: "m8" },
@@ -175,27 +182,27 @@ describe("contexts", () => {
   test("of events beyond the limit are not listed", () => {
     const answer = new Answer(requestOf("UNSORTED_RESULTS", { limit: "1" }));
     answer.add(0, eventsOf(found(9), found(8, { labels: ["other", "", "", ""] })));
-    expect(answer.render().contexts).toHaveLength(1);
+    expect(read(answer).contexts).toHaveLength(1);
   });
 
   test("times beyond what a JavaScript number can say are exact", () => {
     const answer = new Answer(requestOf("UNSORTED_RESULTS"));
     answer.add(0, eventsOf({ ...found(0), time: 1_795_254_011_690_123_457n }));
-    expect(answer.render().events[0]?.time).toBe("1795254011690123457");
+    expect(read(answer).events[0]?.time).toBe("1795254011690123457");
   });
 });
 
 describe("counts", () => {
   const tally = (cells: [number, number][], contexts: [string, number][]): Finds => ({
     kind: "tally",
-    tally: { cells: new Map(cells), contexts: new Map(contexts) },
+    tally: { cells: packCells(cells), contexts: new Map(contexts) },
   });
   const web = "web\0\0\0";
   const db = "db\0x\0\0";
 
   test("have a number for every cell, grow with each slice, and add up to the contexts'", () => {
     const answer = new Answer(requestOf("EXACT_COUNTS_BINNED", { timeBins: "4" }));
-    expect(answer.render()).toEqual({ events: [], contexts: [], counts: [0, 0, 0, 0] });
+    expect(read(answer)).toEqual({ events: [], contexts: [], counts: [0, 0, 0, 0] });
     answer.add(2, tally([[3, 5]], [[web, 5]]));
     answer.add(
       0,
@@ -210,7 +217,7 @@ describe("counts", () => {
         ],
       ),
     );
-    expect(answer.render()).toEqual({
+    expect(read(answer)).toEqual({
       events: [],
       contexts: [
         { customer: "acme", prefix0: "web", prefix1: "", prefix2: "", prefix3: "", count: 6 },
@@ -220,12 +227,47 @@ describe("counts", () => {
     });
   });
 
+  const some = fc.record({
+    cells: fc.uniqueArray(fc.tuple(fc.nat(3), fc.nat(100)), { selector: ([cell]) => cell }),
+    contexts: fc.uniqueArray(fc.tuple(fc.constantFrom(web, db), fc.nat(100)), {
+      selector: ([context]) => context,
+    }),
+  });
+  test("are the sum of the slices', in any order, and leave those as they were", () => {
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 6 }), (all) => {
+        const given = all.map(({ cells, contexts }) => tally(cells, contexts));
+        const [forward, backward] = ["4", "4"].map(
+          (timeBins) => new Answer(requestOf("EXACT_COUNTS_BINNED", { timeBins })),
+        ) as [Answer, Answer];
+        for (const [index, finds] of given.entries()) forward.add(index, finds);
+        for (const [index, finds] of given.toReversed().entries()) backward.add(index, finds);
+        const sum = (pairs: readonly (readonly [unknown, number])[], key: unknown) =>
+          pairs.reduce((total, [own, count]) => total + (own === key ? count : 0), 0);
+        const reply = read(forward);
+        const cells = all.flatMap((one) => one.cells);
+        expect(reply.counts).toEqual([0, 1, 2, 3].map((cell) => sum(cells, cell)));
+        const contexts = all.flatMap((one) => one.contexts);
+        for (const { prefix0, count } of reply.contexts) {
+          expect(count).toBe(sum(contexts, prefix0 === "web" ? web : db));
+        }
+        expect(new Set(reply.contexts)).toEqual(new Set(read(backward).contexts));
+        expect(read(backward).counts).toEqual(reply.counts);
+        for (const [index, finds] of given.entries()) {
+          if (finds.kind !== "tally") throw new Error("no tally");
+          const held = (all[index]?.cells ?? []).filter(([, count]) => count > 0);
+          expect(new Map(finds.tally.cells)).toEqual(new Map(held));
+        }
+      }),
+    );
+  });
+
   test("of a histogram have bins times buckets", () => {
     const answer = new Answer(
       requestOf("EXACT_XY_HISTOGRAM_BINNED", { timeBins: "2", xSplits: "1,2", ySplits: "5" }),
     );
     answer.add(0, tally([[11, 4]], [[web, 4]]));
-    expect(answer.render().counts).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]);
+    expect(read(answer).counts).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]);
   });
 
   test("are never certain before all is scanned, whatever the limit, and go without a slice that failed", () => {
@@ -233,19 +275,73 @@ describe("counts", () => {
     answer.add(0, tally([[0, 100]], [[web, 100]]));
     answer.add(1, undefined);
     expect(answer.isCertain).toBe(false);
-    expect(answer.render().counts).toEqual([100]);
+    expect(read(answer).counts).toEqual([100]);
   });
 });
 
-test("messages beyond 256 MiB are refused with what to do", () => {
-  const answer = new Answer(requestOf("UNSORTED_RESULTS", { limit: "10000" }));
-  const message = "x".repeat(16 * 1024 * 1024);
-  for (let index = 0; index < 16; index++) answer.add(index, eventsOf(found(index, { message })));
-  expect(answer.heldBytes).toBe(256 * 1024 * 1024);
-  expect(() => answer.add(16, eventsOf(found(16, { message: "x" })))).toThrow(
-    expect.objectContaining({
-      code: "TOO_LARGE",
-      details: expect.objectContaining({ field: "limit" }) as object,
-    }),
+describe("what a search may hold", () => {
+  const tooLarge = expect.objectContaining({
+    code: "TOO_LARGE",
+    details: expect.objectContaining({ field: "limit", limit: 256 * 1024 * 1024 }) as object,
+  }) as Error;
+
+  test.each(["UNSORTED_RESULTS", "BACKWARD_RESULTS"] as const)(
+    "is 256 MiB: more is refused with what to do, by %s",
+    (type) => {
+      const answer = new Answer(requestOf(type, { limit: "10000" }));
+      const message = "x".repeat(16 * 1024 * 1024);
+      // The newest slice is unknown: those of a search for the newest events wait for it.
+      for (let index = 1; index < 16; index++) {
+        answer.add(index, eventsOf(found(index, { message })));
+      }
+      expect(answer.heldBytes).toBeGreaterThanOrEqual(15 * message.length);
+      expect(answer.heldBytes).toBeLessThan(15 * message.length + 10_000);
+      expect(() => {
+        for (const index of [16, 17]) answer.add(index, eventsOf(found(index, { message })));
+      }).toThrow(tooLarge);
+    },
   );
+
+  test("counts what contexts take", () => {
+    const answer = new Answer(requestOf("EXACT_COUNTS_BINNED"));
+    const long = "l".repeat(255);
+    const contexts = (slice: number) =>
+      Array.from({ length: 20_000 }, (_, index): [string, number] => [
+        [`${slice}/${index}`, long, long, long].join("\0"),
+        1,
+      ]);
+    const add = (slice: number): void =>
+      answer.add(slice, {
+        kind: "tally",
+        tally: { cells: packCells([[0, 20_000]]), contexts: new Map(contexts(slice)) },
+      });
+    expect(() => {
+      for (let slice = 0; slice < 10; slice++) add(slice);
+    }).toThrow(tooLarge);
+  });
+
+  test("is bounded for the most cells that may be asked for, and so is the reply", () => {
+    const splits = Array.from({ length: 31 }, (_, index) => index).join();
+    const form = { timeBins: "4096", xSplits: splits, ySplits: splits };
+    const answer = new Answer(requestOf("EXACT_XY_HISTOGRAM_BINNED", form));
+    const sizeOf = () => answer.render().reduce((sum, { length }) => sum + length, 0);
+    expect(sizeOf()).toBeLessThan(9e6);
+    expect(answer.heldBytes).toBeLessThan(1e4);
+    answer.add(0, {
+      kind: "tally",
+      tally: { cells: packCells([[4_194_303, 5]]), contexts: new Map([["web\0\0\0", 5]]) },
+    });
+    expect(read(answer).counts.at(-1)).toBe(5);
+    expect(answer.heldBytes).toBeLessThan(1e5);
+  });
+
+  test("is shared between polls as long as nothing is found", () => {
+    const answer = new Answer(requestOf("UNSORTED_RESULTS"));
+    answer.add(0, eventsOf(found(1)));
+    const [before, again] = [answer.render(), answer.render()];
+    expect(before.every((piece, index) => piece === again[index])).toBe(true);
+    answer.add(1, eventsOf(found(2)));
+    expect(answer.render()).toContain(before[1]);
+    expect(messages(answer)).toEqual(["m1", "m2"]);
+  });
 });

@@ -1,4 +1,5 @@
 // Slices as plans have them, of which a test says only what it is about.
+import { CellCounts, type PackedCells } from "../../../query/search/cell-counts.ts";
 import type { Slice } from "../../../query/search/slices.ts";
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -15,4 +16,10 @@ export function sliceOf(given: Partial<Slice> & Pick<Slice, "firstHour" | "lastH
     signature: "1",
     ...given,
   };
+}
+
+export function packCells(cells: Iterable<readonly [cell: number, count: number]>): PackedCells {
+  const counts = new CellCounts();
+  for (const [cell, count] of cells) counts.add(cell, count);
+  return counts.pack();
 }
