@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Config } from "../schemas/config.ts";
 import type { Assignment, Consumption } from "../ingest/log/log.ts";
 import { Turns } from "../ingest/turns.ts";
+import type { Replays } from "./replays.ts";
 import type { StoreClient } from "./store/client.ts";
 import { gatherBatch, repeatBatch, type Batch } from "./batch.ts";
 import { writeBatch, type WriteOptions } from "./write.ts";
@@ -22,6 +23,8 @@ interface ConsumeOptions extends Omit<WriteOptions, "signal" | "store"> {
   readonly config: Config;
   /** A client of each shard: a partition's batches go to one shard for ever, so their tokens are known there. */
   readonly shards: readonly StoreClient[];
+  /** Of dead letters, made between the batches of their partition. */
+  readonly replays?: Replays;
   /** Starts what runs while this process holds a partition. */
   readonly accompany?: (partition: number) => { close(): Promise<void> } | undefined;
   /** Called when a batch is stored and committed. */
@@ -75,6 +78,7 @@ async function consumePartition(
   if (unfinished !== undefined) position = await inserts.run(() => store(unfinished));
 
   while (!assignment.signal.aborted) {
+    await options.replays?.replay(assignment.partition);
     const from = position;
     const batch = await gatherBatch(assignment, from, limits);
     if (batch === undefined) continue;

@@ -1,8 +1,8 @@
 // The log of one machine without services: event records in segment files, what they mean, and all else, in
 // LMDB; both durable by group commit.
 //
-// Records of `events` are written by one process; `accounts` may also be written by the command line, in a
-// transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
+// Records of `events` are written by one process; the other streams may also be written by the command line,
+// in a transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
 // so events go through `batch`, whose commit runs in LMDB's own thread, and small streams through
 // `transactionSync`.
 import { randomUUID } from "node:crypto";
@@ -43,7 +43,7 @@ type RecordKey = [stream: StreamName, partition: number, offset: number];
 
 interface EmbeddedLogOptions {
   readonly dir: string;
-  /** Bound of the records kept; appends of events beyond it are refused. */
+  /** Bound of the events kept; appends beyond it are refused. */
   readonly maxBytes: number;
   readonly now?: () => number;
 }
@@ -81,6 +81,7 @@ export class EmbeddedLog implements Log {
   readonly #durableEnds: number[];
   readonly #sweep: NodeJS.Timeout;
   #committedAt = Number.NEGATIVE_INFINITY;
+  /** Of events alone: other processes write the other streams, too. */
   #sizeBytes = 0;
   /** Of appends under way, so that many at once keep to the bound together. */
   #arrivingBytes = 0;
@@ -121,8 +122,8 @@ export class EmbeddedLog implements Log {
     this.#durableEnds = [...this.#nextOffsets];
     const wantedBytes = new Map<number, number>();
     for (const { value: head } of this.#heads.getRange()) {
-      this.#sizeBytes += head.size;
       if (head.segment === undefined) continue;
+      this.#sizeBytes += head.size;
       wantedBytes.set(head.segment, (wantedBytes.get(head.segment) ?? 0) + head.size);
     }
     this.#segments = new Segments(join(dir, "segments"), wantedBytes);
@@ -281,7 +282,6 @@ export class EmbeddedLog implements Log {
         void this.#heads.put([stream, 0, offset], { at, size: value.length, key });
         void this.#latest.put([stream, key], offset);
         void this.#facts.put(`end/${stream}`, offset + 1);
-        this.#sizeBytes += value.length;
       }
     });
   }
@@ -337,8 +337,8 @@ export class EmbeddedLog implements Log {
   /** Removes a record; the bytes of an event are to be released once that is durable. */
   #remove(key: RecordKey): Head | undefined {
     const head = this.#heads.get(key);
-    this.#sizeBytes -= head?.size ?? 0;
     if (head?.segment === undefined) void this.#values.remove(key);
+    else this.#sizeBytes -= head.size;
     void this.#heads.remove(key);
     return head;
   }

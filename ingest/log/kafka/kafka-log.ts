@@ -218,8 +218,8 @@ export class KafkaLog implements Log {
   }
 
   #topicOf(stream: StreamName): string {
-    const { events, accounts, usage, deadLetters } = this.#topics;
-    return { events, accounts, usage, "dead-letters": deadLetters }[stream];
+    const { deadLetters, ...topics } = this.#topics;
+    return stream === "dead-letters" ? deadLetters : topics[stream];
   }
 
   #groupId(group: string): string {
