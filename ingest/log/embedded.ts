@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { LogboomError } from "../../schemas/errors.ts";
 import { bucketCount } from "../../schemas/partition.ts";
+import { FreeSpace } from "./free-space.ts";
 import { Segments, type Place } from "./segments.ts";
 import { waitFor, type Movement } from "./wait-for.ts";
 import type {
@@ -63,6 +64,7 @@ export class EmbeddedLog implements Log {
   /** Of compacted streams; those of events are in the segments. */
   readonly #values: Database<Buffer, RecordKey>;
   readonly #segments: Segments;
+  readonly #freeSpace: FreeSpace;
   readonly #heads: Database<Head, RecordKey>;
   /** Newest record of each key of a compacted stream. */
   readonly #latest: Database<number, [StreamName, string]>;
@@ -93,6 +95,7 @@ export class EmbeddedLog implements Log {
     // What a killed process had committed is visible now but perhaps not yet durable.
     await log.#facts.put("openedAt", log.#now());
     await log.#env.flushed;
+    await log.#freeSpace.look();
     return log;
   }
 
@@ -127,6 +130,7 @@ export class EmbeddedLog implements Log {
       wantedBytes.set(head.segment, (wantedBytes.get(head.segment) ?? 0) + head.size);
     }
     this.#segments = new Segments(join(dir, "segments"), wantedBytes);
+    this.#freeSpace = new FreeSpace(dir);
     this.#moved.setMaxListeners(0);
     this.#sweep = setInterval(() => this.#forgetReceipts(), RECEIPT_SWEEP_MS).unref();
   }
@@ -145,14 +149,20 @@ export class EmbeddedLog implements Log {
       if (heldBytes > this.maxBytes) throw this.#full(addedBytes);
       this.#arrivingBytes += addedBytes;
       try {
+        await this.#freeSpace.take(addedBytes, this.#arrivingBytes);
         await this.#keepPace();
         await this.#appendEvents(records, receipts);
       } finally {
         this.#arrivingBytes -= addedBytes;
       }
     } else {
-      this.#appendCompacted(records);
-      await this.#env.flushed;
+      try {
+        this.#appendCompacted(records);
+        await this.#env.flushed;
+      } catch (error) {
+        if (error instanceof TypeError) throw error;
+        unwritable(error);
+      }
     }
     this.#moved.emit("appended");
   }
@@ -205,7 +215,7 @@ export class EmbeddedLog implements Log {
   }
 
   async lag(group: string): Promise<PartitionLag[]> {
-    return this.#nextOffsets.map((end, partition) => {
+    return this.#durableEnds.map((end, partition) => {
       const { offset } = this.#position(group, partition);
       const [oldest] = this.#heads.getRange({
         start: ["events", partition, offset],
@@ -222,8 +232,11 @@ export class EmbeddedLog implements Log {
 
   health(): { isUp: boolean; reason?: string } {
     if (this.#isClosed) return { isUp: false, reason: "closed" };
-    if (this.#sizeBytes < this.maxBytes) return { isUp: true };
-    return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.maxBytes} bytes` };
+    if (this.#sizeBytes >= this.maxBytes) {
+      return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.maxBytes} bytes` };
+    }
+    const shortage = this.#freeSpace.shortage;
+    return shortage === undefined ? { isUp: true } : { isUp: false, reason: shortage };
   }
 
   async close(): Promise<void> {
@@ -245,21 +258,29 @@ export class EmbeddedLog implements Log {
     const at = this.#now();
     const places = await this.#segments.append(records.map(({ value }) => value)).catch(unwritable);
     const ends: [partition: number, end: number][] = [];
-    await this.#env.batch(() => {
+    const written = this.#env.batch(() => {
       for (const [index, { partition, value }] of records.entries()) {
         const offset = this.#nextOffsets[partition] ?? 0;
         this.#nextOffsets[partition] = offset + 1;
         const head = { at, size: value.length, ...places[index] };
         void this.#heads.put(["events", partition, offset], head);
         ends.push([partition, offset + 1]);
-        this.#sizeBytes += value.length;
       }
       for (const { key, value, expiresAt } of receipts) {
         void this.#receipts.put(key, { value, expiresAt });
       }
     });
-    // Committed is not yet durable: LMDB syncs a group of commits at a time.
-    await this.#env.flushed;
+    try {
+      await written;
+      // Committed is not yet durable: LMDB syncs a group of commits at a time.
+      await this.#env.flushed;
+    } catch (error) {
+      for (const [index, place] of places.entries()) {
+        this.#segments.release(place.segment, records[index]?.value.length ?? 0);
+      }
+      unwritable(error);
+    }
+    for (const { value } of records) this.#sizeBytes += value.length;
     for (const [partition, end] of ends) {
       this.#durableEnds[partition] = Math.max(end, this.#durableEnds[partition] ?? 0);
     }
@@ -318,7 +339,9 @@ export class EmbeddedLog implements Log {
     });
     await this.#env.flushed;
     for (const head of removed) {
-      if (head?.segment !== undefined) this.#segments.release(head.segment, head.size);
+      if (head?.segment === undefined) continue;
+      this.#sizeBytes -= head.size;
+      this.#segments.release(head.segment, head.size);
     }
     this.#committedAt = performance.now();
     this.#moved.emit("committed");
@@ -334,11 +357,10 @@ export class EmbeddedLog implements Log {
     }
   }
 
-  /** Removes a record; the bytes of an event are to be released once that is durable. */
+  /** Removes a record; the bytes of an event are to be released, and not counted, once that is durable. */
   #remove(key: RecordKey): Head | undefined {
     const head = this.#heads.get(key);
     if (head?.segment === undefined) void this.#values.remove(key);
-    else this.#sizeBytes -= head.size;
     void this.#heads.remove(key);
     return head;
   }

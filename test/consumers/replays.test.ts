@@ -173,3 +173,33 @@ test("while the log is full it waits, and is replayed when there is room", async
   expect(refusals).toBe(2);
   expect(await stored()).toEqual(["bad", "good"]);
 });
+
+test("a log that takes neither commits nor letters for a while delays its partition, and stops it not", async () => {
+  await append(eventsNamed("before"));
+  await append(Buffer.from("no Avro"));
+  const { log } = temp;
+  let failures = 0;
+  const isFailing = () => failures < 4 && failures++ >= 0;
+  const failing: Log = {
+    ...appendingBy(log, async (records, receipts) => {
+      if (isFailing()) throw new Error("no disk");
+      await log.append(records, receipts);
+    }),
+    consume: (group, run) =>
+      log.consume(group, (assignment) =>
+        run({
+          ...assignment,
+          commit: async (position) => {
+            if (isFailing()) throw new Error("no disk");
+            await assignment.commit(position);
+          },
+        }),
+      ),
+  };
+  await consumeUntil(isConsumed, failing);
+  await append(eventsNamed("after"));
+  await consumeUntil(isConsumed);
+  expect(failures).toBe(4);
+  expect(await stored()).toEqual(["after", "before"]);
+  expect([...(await readLetters(log)).keys()]).toEqual([`${partition}/1/record`]);
+});
