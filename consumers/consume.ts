@@ -6,8 +6,10 @@ import { z } from "zod";
 import type { Config } from "../schemas/config.ts";
 import type { Assignment, Consumption } from "../ingest/log/log.ts";
 import { Turns } from "../ingest/turns.ts";
+import type { Replays } from "./replays.ts";
 import type { StoreClient } from "./store/client.ts";
 import { gatherBatch, repeatBatch, type Batch } from "./batch.ts";
+import { persist } from "./persist.ts";
 import { writeBatch, type WriteOptions } from "./write.ts";
 
 /** The group under which the store's position in the log is kept. */
@@ -22,6 +24,8 @@ interface ConsumeOptions extends Omit<WriteOptions, "signal" | "store"> {
   readonly config: Config;
   /** A client of each shard: a partition's batches go to one shard for ever, so their tokens are known there. */
   readonly shards: readonly StoreClient[];
+  /** Of dead letters, made between the batches of their partition. */
+  readonly replays?: Replays;
   /** Starts what runs while this process holds a partition. */
   readonly accompany?: (partition: number) => { close(): Promise<void> } | undefined;
   /** Called when a batch is stored and committed. */
@@ -70,19 +74,33 @@ async function consumePartition(
     return next;
   };
 
+  // A partition that was given up here would stand still until another process gets it.
+  const again = <Result>(what: string, task: () => Promise<Result>): Promise<Result> =>
+    persist(what, task, {
+      signal: assignment.signal,
+      logger: options.logger,
+      facts: { partition: assignment.partition },
+    });
+
   let position = assignment.committed.offset;
-  const unfinished = await unfinishedBatch(assignment);
-  if (unfinished !== undefined) position = await inserts.run(() => store(unfinished));
+  const unfinished = await again("reading an announced batch", () => unfinishedBatch(assignment));
+  if (unfinished !== undefined) {
+    position = await again("storing a batch", () => inserts.run(() => store(unfinished)));
+  }
 
   while (!assignment.signal.aborted) {
+    await options.replays?.replay(assignment.partition);
     const from = position;
-    const batch = await gatherBatch(assignment, from, limits);
+    const batch = await again("reading", () => gatherBatch(assignment, from, limits));
     if (batch === undefined) continue;
-    position = await inserts.run(async () => {
-      const metadata = JSON.stringify({ insertingUpTo: batch.last });
-      await assignment.commit({ offset: from, metadata });
-      return store(batch);
-    });
+    // Tried again it is the same batch, under the same token.
+    position = await again("storing a batch", () =>
+      inserts.run(async () => {
+        const metadata = JSON.stringify({ insertingUpTo: batch.last });
+        await assignment.commit({ offset: from, metadata });
+        return store(batch);
+      }),
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import type { ProcessContext } from "../ingest/process.ts";
 import type { Stage } from "../ingest/serve.ts";
 import { consumeEvents, storeGroup } from "./consume.ts";
 import { startMaintenance } from "./maintain.ts";
+import { Replays } from "./replays.ts";
 import { createStoreClient } from "./store/client.ts";
 import { migrateStore } from "./store/migrate.ts";
 import type { Store } from "./store/open.ts";
@@ -21,7 +22,9 @@ export async function startConsumers(options: ConsumersOptions): Promise<Stage> 
   const [first] = store.shards;
   await migrateStore(first, logger, { cluster: store.cluster });
   const shards = store.shards.map((shard) => keep(createStoreClient(shard)));
+  const replays = keep(await Replays.open({ log, instruments, logger }));
   const consumption = await consumeEvents({
+    replays,
     config,
     log,
     shards,

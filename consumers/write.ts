@@ -10,13 +10,13 @@ import {
   joinedHeader,
   type StoredEvent,
 } from "../schemas/event-codec.ts";
-import { EventWriter } from "../schemas/event-writer.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import type { Log, LogRecord } from "../ingest/log/log.ts";
 import type { Batch } from "./batch.ts";
 import { setAside, type DeadLetter } from "./dead-letters.ts";
 import { isPermanentStoreError, type StoreClient } from "./store/client.ts";
 import { insertSettings, insertStatement } from "./store/insert-settings.ts";
+import { writeEvents } from "./write-events.ts";
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
@@ -195,7 +195,5 @@ async function decodeOrSetAside(
 }
 
 function encodeEvents(events: readonly StoredEvent[]): Buffer {
-  const writer = new EventWriter();
-  for (const event of events) writer.write(event);
-  return encodeContainer(Buffer.alloc(16), [writer.take()]);
+  return encodeContainer(Buffer.alloc(16), [writeEvents(events)]);
 }

@@ -5,13 +5,13 @@ import { ConfigError, readConfig, type Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
 import type { Log } from "../ingest/log/log.ts";
 import { openLog } from "../ingest/log/open.ts";
-import { readDeadLetters } from "../consumers/dead-letters.ts";
-import { parseCall, UsageError } from "./cli-call.ts";
+import { UsageError } from "./cli-call.ts";
+import { deadLetterUsage, runDeadLetterCommand } from "./dead-letter-commands.ts";
 import { runTokenCommand, tokenUsage } from "./token-commands.ts";
 
 const usage = `usage:
 ${tokenUsage}
-  logboom dead-letters [--json]
+${deadLetterUsage}
 
 The data directory is LOGBOOM_DATA_DIR (./data); over Kafka it is LOGBOOM_KAFKA_BROKERS that counts. A running service takes changes up within a second.`;
 
@@ -23,7 +23,7 @@ try {
       await withLog(config, (log) => runTokenCommand(config, log, subcommand, rest));
       break;
     case "dead-letters":
-      await withLog(config, (log) => showDeadLetters(log, process.argv.slice(3)));
+      await withLog(config, (log) => runDeadLetterCommand(log, process.argv.slice(3)));
       break;
     case "help":
     case "--help":
@@ -44,19 +44,6 @@ async function withLog(config: Config, run: (log: Log) => Promise<void>): Promis
   } finally {
     await log.close();
   }
-}
-
-async function showDeadLetters(log: Log, args: readonly string[]): Promise<void> {
-  const { values } = parseCall({ args: [...args], options: { json: { type: "boolean" } } });
-  const letters = await readDeadLetters(log);
-  if (values.json) {
-    console.log(JSON.stringify(letters));
-    return;
-  }
-  for (const { at, reason, partition, offset, index, message } of letters) {
-    console.log([at, reason, `${partition}/${offset}/${index ?? "record"}`, message].join("  "));
-  }
-  console.log(`${letters.length} dead letters`);
 }
 
 /** Says what went wrong and returns the exit code: 2 for a wrong call, 1 for a failure. */

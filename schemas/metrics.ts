@@ -161,6 +161,11 @@ export const metricDeclarations = {
     help: "Events or records set aside because the store refuses them for good, by reason.",
     labels: { reason: ["unreadable", "refused"] },
   },
+  logboom_dead_letter_replays_total: {
+    type: "counter",
+    help: "Dead letters that operators wanted to go through the log again, by outcome.",
+    labels: { outcome: ["appended", "unreadable"] },
+  },
   logboom_store_up: { type: "gauge", help: "Whether the store answers: 1 or 0." },
   logboom_store_restarts_total: {
     type: "counter",

@@ -1,8 +1,8 @@
 // The log of one machine without services: event records in segment files, what they mean, and all else, in
 // LMDB; both durable by group commit.
 //
-// Records of `events` are written by one process; `accounts` may also be written by the command line, in a
-// transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
+// Records of `events` are written by one process; the other streams may also be written by the command line,
+// in a transaction of its own. Asynchronous transactions with a callback never return under Node 26 (lmdb 3.5.6),
 // so events go through `batch`, whose commit runs in LMDB's own thread, and small streams through
 // `transactionSync`.
 import { randomUUID } from "node:crypto";
@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { LogboomError } from "../../schemas/errors.ts";
 import { bucketCount } from "../../schemas/partition.ts";
+import { FreeSpace } from "./free-space.ts";
 import { Segments, type Place } from "./segments.ts";
 import { waitFor, type Movement } from "./wait-for.ts";
 import type {
@@ -43,7 +44,7 @@ type RecordKey = [stream: StreamName, partition: number, offset: number];
 
 interface EmbeddedLogOptions {
   readonly dir: string;
-  /** Bound of the records kept; appends of events beyond it are refused. */
+  /** Bound of the events kept; appends beyond it are refused. */
   readonly maxBytes: number;
   readonly now?: () => number;
 }
@@ -63,6 +64,7 @@ export class EmbeddedLog implements Log {
   /** Of compacted streams; those of events are in the segments. */
   readonly #values: Database<Buffer, RecordKey>;
   readonly #segments: Segments;
+  readonly #freeSpace: FreeSpace;
   readonly #heads: Database<Head, RecordKey>;
   /** Newest record of each key of a compacted stream. */
   readonly #latest: Database<number, [StreamName, string]>;
@@ -81,6 +83,7 @@ export class EmbeddedLog implements Log {
   readonly #durableEnds: number[];
   readonly #sweep: NodeJS.Timeout;
   #committedAt = Number.NEGATIVE_INFINITY;
+  /** Of events alone: other processes write the other streams, too. */
   #sizeBytes = 0;
   /** Of appends under way, so that many at once keep to the bound together. */
   #arrivingBytes = 0;
@@ -92,6 +95,7 @@ export class EmbeddedLog implements Log {
     // What a killed process had committed is visible now but perhaps not yet durable.
     await log.#facts.put("openedAt", log.#now());
     await log.#env.flushed;
+    await log.#freeSpace.look();
     return log;
   }
 
@@ -121,11 +125,12 @@ export class EmbeddedLog implements Log {
     this.#durableEnds = [...this.#nextOffsets];
     const wantedBytes = new Map<number, number>();
     for (const { value: head } of this.#heads.getRange()) {
-      this.#sizeBytes += head.size;
       if (head.segment === undefined) continue;
+      this.#sizeBytes += head.size;
       wantedBytes.set(head.segment, (wantedBytes.get(head.segment) ?? 0) + head.size);
     }
     this.#segments = new Segments(join(dir, "segments"), wantedBytes);
+    this.#freeSpace = new FreeSpace(dir);
     this.#moved.setMaxListeners(0);
     this.#sweep = setInterval(() => this.#forgetReceipts(), RECEIPT_SWEEP_MS).unref();
   }
@@ -144,14 +149,20 @@ export class EmbeddedLog implements Log {
       if (heldBytes > this.maxBytes) throw this.#full(addedBytes);
       this.#arrivingBytes += addedBytes;
       try {
+        await this.#freeSpace.take(addedBytes, this.#arrivingBytes);
         await this.#keepPace();
         await this.#appendEvents(records, receipts);
       } finally {
         this.#arrivingBytes -= addedBytes;
       }
     } else {
-      this.#appendCompacted(records);
-      await this.#env.flushed;
+      try {
+        this.#appendCompacted(records);
+        await this.#env.flushed;
+      } catch (error) {
+        if (error instanceof TypeError) throw error;
+        unwritable(error);
+      }
     }
     this.#moved.emit("appended");
   }
@@ -205,7 +216,7 @@ export class EmbeddedLog implements Log {
 
   async lag(group: string): Promise<PartitionLag[]> {
     const now = this.#now();
-    return this.#nextOffsets.map((end, partition) => {
+    return this.#durableEnds.map((end, partition) => {
       const { offset } = this.#position(group, partition);
       const [oldest] = this.#heads.getRange({
         start: ["events", partition, offset],
@@ -223,8 +234,11 @@ export class EmbeddedLog implements Log {
 
   health(): { isUp: boolean; reason?: string } {
     if (this.#isClosed) return { isUp: false, reason: "closed" };
-    if (this.#sizeBytes < this.maxBytes) return { isUp: true };
-    return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.maxBytes} bytes` };
+    if (this.#sizeBytes >= this.maxBytes) {
+      return { isUp: false, reason: `full: ${this.#sizeBytes} of ${this.maxBytes} bytes` };
+    }
+    const shortage = this.#freeSpace.shortage;
+    return shortage === undefined ? { isUp: true } : { isUp: false, reason: shortage };
   }
 
   async close(): Promise<void> {
@@ -246,21 +260,29 @@ export class EmbeddedLog implements Log {
     const at = this.#now();
     const places = await this.#segments.append(records.map(({ value }) => value)).catch(unwritable);
     const ends: [partition: number, end: number][] = [];
-    await this.#env.batch(() => {
+    const written = this.#env.batch(() => {
       for (const [index, { partition, value }] of records.entries()) {
         const offset = this.#nextOffsets[partition] ?? 0;
         this.#nextOffsets[partition] = offset + 1;
         const head = { at, size: value.length, ...places[index] };
         void this.#heads.put(["events", partition, offset], head);
         ends.push([partition, offset + 1]);
-        this.#sizeBytes += value.length;
       }
       for (const { key, value, expiresAt } of receipts) {
         void this.#receipts.put(key, { value, expiresAt });
       }
     });
-    // Committed is not yet durable: LMDB syncs a group of commits at a time.
-    await this.#env.flushed;
+    try {
+      await written;
+      // Committed is not yet durable: LMDB syncs a group of commits at a time.
+      await this.#env.flushed;
+    } catch (error) {
+      for (const [index, place] of places.entries()) {
+        this.#segments.release(place.segment, records[index]?.value.length ?? 0);
+      }
+      unwritable(error);
+    }
+    for (const { value } of records) this.#sizeBytes += value.length;
     for (const [partition, end] of ends) {
       this.#durableEnds[partition] = Math.max(end, this.#durableEnds[partition] ?? 0);
     }
@@ -283,7 +305,6 @@ export class EmbeddedLog implements Log {
         void this.#heads.put([stream, 0, offset], { at, size: value.length, key });
         void this.#latest.put([stream, key], offset);
         void this.#facts.put(`end/${stream}`, offset + 1);
-        this.#sizeBytes += value.length;
       }
     });
   }
@@ -320,7 +341,9 @@ export class EmbeddedLog implements Log {
     });
     await this.#env.flushed;
     for (const head of removed) {
-      if (head?.segment !== undefined) this.#segments.release(head.segment, head.size);
+      if (head?.segment === undefined) continue;
+      this.#sizeBytes -= head.size;
+      this.#segments.release(head.segment, head.size);
     }
     this.#committedAt = performance.now();
     this.#moved.emit("committed");
@@ -336,10 +359,9 @@ export class EmbeddedLog implements Log {
     }
   }
 
-  /** Removes a record; the bytes of an event are to be released once that is durable. */
+  /** Removes a record; the bytes of an event are to be released, and not counted, once that is durable. */
   #remove(key: RecordKey): Head | undefined {
     const head = this.#heads.get(key);
-    this.#sizeBytes -= head?.size ?? 0;
     if (head?.segment === undefined) void this.#values.remove(key);
     void this.#heads.remove(key);
     return head;

@@ -2,9 +2,10 @@
 
 /**
  * The streams of the log. `events` has {@link Log.partitionCount} partitions, the others have one.
- * `accounts`, `usage` and `dead-letters` are compacted: of the records of one key the last is kept.
+ * All but `events` are compacted: of the records of one key the last is kept. `replays` holds the dead letters
+ * that an operator wants to go through the log again, until they have.
  */
-export type StreamName = "events" | "accounts" | "usage" | "dead-letters";
+export type StreamName = "events" | "accounts" | "usage" | "dead-letters" | "replays";
 
 /** A record to append. */
 export interface NewRecord {

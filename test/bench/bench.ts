@@ -6,6 +6,7 @@ import { measureCompressibility } from "./compressibility.ts";
 import { diskFigures } from "./disk.ts";
 import { measureIndex } from "./index-phase.ts";
 import { measureIngest } from "./ingest-phase.ts";
+import { measureKafka } from "./kafka-phase.ts";
 import { readOptions, type Options } from "./options.ts";
 import { prepareDataSet, type Part } from "./prepare.ts";
 import { reportProfiles } from "./profile.ts";
@@ -95,7 +96,9 @@ async function main(): Promise<void> {
   }
   const logPath = join(workDir, "service.log");
   let isExact: boolean;
-  {
+  if (options.isKafka) {
+    isExact = await measureKafka(parts, options, report, workDir);
+  } else {
     const port = options.port ?? (await findFreePort());
     await using service = new Service({ port, dataDir, logPath, profileDir });
     isExact = await runPhases(service, parts, options, report);

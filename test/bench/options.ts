@@ -28,6 +28,8 @@ const HELP = `Measures the service: cost of ingest, start, search and a steady r
   --prepared DIR    where the data set is kept between runs (a folder of the system's temporary one)
   --profile         take a CPU profile of the service's Node.js process and print its top
   --json FILE       write all figures as JSON
+  --kafka           over Kafka and a ClickHouse server, an edge and a consumer as processes: ingest, catching up,
+                    cost of the producer; needs Java, see docs/kafka.md
   --smoke           100,000 events and short phases, to see that the benchmark itself works
   --help            this text
 
@@ -38,6 +40,7 @@ export interface Options {
   readonly batchEvents: number;
   readonly requestsInFlight: number;
   readonly hasKeys: boolean;
+  readonly isKafka: boolean;
   readonly phases: ReadonlySet<Phase>;
   readonly rate: number;
   readonly rateBatchEvents: number;
@@ -92,6 +95,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       batch: { type: "string", default: "5000" },
       "in-flight": { type: "string", default: "8" },
       keys: { type: "boolean", default: false },
+      kafka: { type: "boolean", default: false },
       only: { type: "string", default: PHASES.join(",") },
       rate: { type: "string", default: "20000" },
       "rate-batch": { type: "string", default: "500" },
@@ -120,6 +124,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     batchEvents: whole("batch", values.batch),
     requestsInFlight: whole("in-flight", values["in-flight"]),
     hasKeys: values.keys,
+    isKafka: values.kafka,
     phases: readPhases(values.only),
     rate: whole("rate", values.rate),
     rateBatchEvents: whole("rate-batch", values["rate-batch"]),

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { gatherBatch, type Batch } from "../../consumers/batch.ts";
 import { consumeEvents, storeGroup } from "../../consumers/consume.ts";
-import { readDeadLetters, setAside } from "../../consumers/dead-letters.ts";
+import { readLetters, setAside } from "../../consumers/dead-letters.ts";
 import { writeBatch } from "../../consumers/write.ts";
 import type { EmbeddedLog } from "../../ingest/log/embedded.ts";
 import type { Consumption, LogRecord } from "../../ingest/log/log.ts";
@@ -218,7 +218,7 @@ describe("a batch that is written twice", () => {
       ];
       await write(batchOf(...values));
       const once = await stored();
-      const letters = await readDeadLetters(log);
+      const letters = [...(await readLetters(log)).values()];
       await write(batchOf(...values));
       expect(once).toEqual(["first", ...good, "second"]);
       expect(await stored()).toEqual(once);
@@ -233,7 +233,7 @@ describe("a batch that is written twice", () => {
         { reason: "refused", offset: 2, index: 3 },
       ]);
       // Set aside again, they replace themselves.
-      expect(await readDeadLetters(log)).toHaveLength(3);
+      expect([...(await readLetters(log)).values()]).toHaveLength(3);
     });
   });
 });
@@ -364,7 +364,7 @@ describe("records of other writers", () => {
       `SELECT attributes FROM events WHERE customer = '${customer}' AND message = 'next'`,
     );
     expect(rows).toEqual([{ attributes: { k: "v" } }]);
-    expect(await readDeadLetters(log)).toEqual([]);
+    expect([...(await readLetters(log)).values()]).toEqual([]);
   });
 
   test.each([
@@ -394,7 +394,7 @@ describe("records of other writers", () => {
     await consumed();
     await consumption.close();
     expect(await stored()).toEqual(["after", "before", "later"]);
-    expect(await readDeadLetters(log)).toMatchObject([
+    expect([...(await readLetters(log)).values()]).toMatchObject([
       { reason: "unreadable", partition, offset: 1, record: bad.toString("base64") },
     ]);
     const metrics = await instruments.registry.metrics();
@@ -426,7 +426,7 @@ describe("events at the edges", () => {
     await append(encodeEvents([event("good")]), ...values);
     await storeWithoutCommit("stored");
     await consumeAll();
-    const aside = (await readDeadLetters(log)).map(
+    const aside = [...(await readLetters(log)).values()].map(
       ({ record }) => decodeContainer(Buffer.from(record, "base64"))[0]?.message,
     );
     const all = [...(await stored()), ...aside].toSorted();
@@ -483,7 +483,7 @@ describe("a store that is away", () => {
     expect(await instruments.registry.metrics()).toMatch(
       /^logboom_consumer_inserts_total\{outcome="retried"\} [1-9]/m,
     );
-    expect(await readDeadLetters(log)).toEqual([]);
+    expect([...(await readLetters(log)).values()]).toEqual([]);
   });
 
   test("does not keep a consumer from closing", async () => {
@@ -516,13 +516,13 @@ describe("dead letters", () => {
     await setAside(log, [letter, whole]);
     await setAside(log, [{ ...letter, index: 4 }]);
     const all = [letter, whole, { ...letter, index: 4 }];
-    expect(await readDeadLetters(log)).toEqual(all);
-    expect(await readDeadLetters(await temp.reopen())).toEqual(all);
+    expect([...(await readLetters(log)).values()]).toEqual(all);
+    expect([...(await readLetters(await temp.reopen())).values()]).toEqual(all);
   });
 
   test("of the same place replace each other", async () => {
     await setAside(log, [letter]);
     await setAside(log, [{ ...letter, message: "again" }]);
-    expect(await readDeadLetters(log)).toEqual([{ ...letter, message: "again" }]);
+    expect([...(await readLetters(log)).values()]).toEqual([{ ...letter, message: "again" }]);
   });
 });

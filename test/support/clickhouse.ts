@@ -13,10 +13,15 @@ import { findFreePort } from "../../consumers/store/free-port.ts";
 export interface ClickHouseServer {
   readonly url: string;
   readonly tcpPort: number;
+  /** Of the server's process. */
+  readonly pid: number;
   /** Runs one statement as the administrator and returns the answer's text; throws with the server's message. */
   command(query: string, database?: string): Promise<string>;
   /** The same as any user. */
   ask(username: string, password: string, query: string, database?: string): Promise<string>;
+  /** SIGKILL; {@link restart} starts it again on its data and port. */
+  kill(): Promise<void>;
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -87,7 +92,7 @@ async function start(
   );
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = new ServerChild({ dir, port, ...ADMIN });
+  let child = new ServerChild({ dir, port, ...ADMIN });
   const ask: ClickHouseServer["ask"] = async (username, password, query, database = "default") => {
     const response = await fetch(url, {
       method: "POST",
@@ -110,8 +115,20 @@ async function start(
   return {
     url,
     tcpPort,
+    get pid() {
+      return child.pid;
+    },
     command,
     ask,
+    kill: async () => {
+      process.kill(child.pid, "SIGKILL");
+      await child.exited;
+    },
+    restart: async () => {
+      rmSync(join(dir, "data/system"), { recursive: true, force: true });
+      child = new ServerChild({ dir, port, ...ADMIN });
+      await child.waitUntilUp();
+    },
     close: async () => {
       await child.close(5_000);
       rmSync(dir, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 // Runs what docker-compose.yml runs, without containers: its commands, environment, health checks and front, with other addresses.
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startClickHouse, type ClickHouseServer } from "./clickhouse.ts";
 import { makeSecrets, readCompose, root, type ComposeService } from "./compose.ts";
 import { KafkaCluster } from "./kafka.ts";
-import { findFreePort, startWatchdog, type Endpoint } from "./service.ts";
+import { findFreePort, type Endpoint } from "./service.ts";
+import { StageProcess } from "./stage-process.ts";
 import { renderStoreUsers } from "./store-users.ts";
 import { toolPath } from "./tools.ts";
 
@@ -16,54 +17,8 @@ const HEALTHY_WITHIN_MS = 60_000;
 /** What this project's own processes answer on, within their containers. */
 const CONTAINER_PORT = "7024";
 
-class Process {
-  readonly port: number;
-  output = "";
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<number | null>;
-
-  constructor(port: number, command: readonly string[], env: NodeJS.ProcessEnv) {
-    this.port = port;
-    const [program = "", ...args] = command;
-    this.#child = spawn(program, args, {
-      cwd: root,
-      env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => (this.output += text));
-    }
-    this.#exit = once(this.#child, "exit").then(([code]) => code as number | null);
-    if (this.#child.pid !== undefined) startWatchdog(this.#child.pid);
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  get hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
-  }
-
-  /** The exit code; null after a signal that it did not take. */
-  async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (!this.hasEnded) this.#child.kill(signal);
-    return this.#exit;
-  }
-
-  /** The sum of a metric over its labels. */
-  async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    return text
-      .split("\n")
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
-  }
-}
-
 export class ComposeProcesses implements AsyncDisposable {
-  readonly processes = new Map<string, Process>();
+  readonly processes = new Map<string, StageProcess>();
   readonly secrets: readonly string[];
   readonly endpoint: Endpoint;
   readonly #services = readCompose().services;
@@ -116,7 +71,7 @@ export class ComposeProcesses implements AsyncDisposable {
     return compose;
   }
 
-  get(name: string): Process {
+  get(name: string): StageProcess {
     const found = this.processes.get(name);
     if (found === undefined) throw new Error(`${name} is not started`);
     return found;
@@ -145,7 +100,7 @@ export class ComposeProcesses implements AsyncDisposable {
       LOGBOOM_DATA_DIR: dataDir,
       ...Object.fromEntries(translated),
     };
-    this.processes.set(name, new Process(port, command ?? [], env));
+    this.processes.set(name, new StageProcess(port, command ?? [], env));
   }
 
   /** What compose would find, by the check's own program; a process that ends is started again, as compose does. */
@@ -180,7 +135,7 @@ export class ComposeProcesses implements AsyncDisposable {
     writeFileSync(config, text);
     const user = process.getuid?.() === 0 ? "user root;" : "";
     const command = [toolPath("nginx"), "-c", config, "-p", this.#dir, "-g", `daemon off; ${user}`];
-    const front = new Process(port, command, { PATH: process.env["PATH"] });
+    const front = new StageProcess(port, command, { PATH: process.env["PATH"] });
     this.processes.set("front", front);
     const check = this.#service("front").healthcheck?.test.at(-1) ?? "";
     const deadline = Date.now() + HEALTHY_WITHIN_MS;

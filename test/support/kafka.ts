@@ -87,16 +87,21 @@ export class KafkaCluster implements AsyncDisposable {
     return this.#nodes.map(({ port }) => `127.0.0.1:${port}`);
   }
 
+  /** Of the brokers that were started. */
+  get pids(): number[] {
+    return this.#nodes.flatMap(({ process: child }) => child?.pid ?? []);
+  }
+
   /** The certificate that a secured broker shows, as its own authority. */
   get caFile(): string {
     return join(this.#node(1).dir, "ca.pem");
   }
 
-  async kill(id: number): Promise<void> {
+  async kill(id: number, signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const { process: child } = this.#node(id);
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    child.kill("SIGKILL");
+    child.kill(signal);
     await exited;
   }
 

@@ -57,6 +57,8 @@ interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** "generated" gives the service no tokens, as on the first run of a newcomer. */
   readonly tokens?: "given" | "generated";
+  /** Runs the service by a program that replaces itself with it; told the data directory. */
+  readonly runBy?: (dataDir: string) => readonly string[];
 }
 
 /** A service on a port and a data directory of its own; both stay the same over restarts. */
@@ -69,6 +71,7 @@ export class Service implements AsyncDisposable, Endpoint {
   /** All that the service wrote to stdout and stderr, over all its starts. */
   output = "";
   #env: NodeJS.ProcessEnv;
+  readonly #command: readonly string[];
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> | undefined;
 
@@ -76,6 +79,8 @@ export class Service implements AsyncDisposable, Endpoint {
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.dataDir = mkdtempSync(join(tmpdir(), "logboom-e2e-"));
+    const runBy = options.runBy?.(this.dataDir) ?? [];
+    this.#command = [...runBy, "node", "query/standalone.ts"];
     this.#env = {
       ...baseEnvironment(),
       LOGBOOM_HOST: "127.0.0.1",
@@ -97,7 +102,8 @@ export class Service implements AsyncDisposable, Endpoint {
 
   /** Spawns the process and returns at once. */
   spawn(): void {
-    const child = spawn("node", ["query/standalone.ts"], {
+    const [program = "", ...args] = this.#command;
+    const child = spawn(program, args, {
       cwd: root,
       env: this.#env,
       detached: true,

@@ -17,7 +17,7 @@ import { unavailable } from "./failures.ts";
 import { followTopic } from "./follow.ts";
 import { GroupConsumption } from "./group.ts";
 import { Lag } from "./lag.ts";
-import { Lanes, type LaneRecord } from "./lane.ts";
+import { Lanes, type Compression, type LaneRecord } from "./lane.ts";
 import { Receipts, encodeReceipt } from "./receipts.ts";
 import { ensureTopics, type TopicOptions, type Topics } from "./topics.ts";
 
@@ -31,6 +31,8 @@ export interface KafkaLogOptions {
   readonly receiptsDir?: string;
   /** Bound of the bytes of events that wait for their acknowledgement. */
   readonly maxPendingBytes: number;
+  /** Of what is appended; zstd unless told. */
+  readonly compression?: Compression;
   readonly logger: Logger;
 }
 
@@ -75,7 +77,7 @@ export class KafkaLog implements Log {
     this.#admin = admin;
     this.#topics = topics;
     this.#logger = logger;
-    this.#lanes = new Lanes(options.connection, logger);
+    this.#lanes = new Lanes(options.connection, logger, options.compression);
     this.#lag = new Lag(admin, topics.events);
     if (receiptsDir !== undefined) this.#receipts = new Receipts(receiptsDir, topics.logId);
     this.#probe = setInterval(() => void this.#ask(), PROBE_MS).unref();
@@ -218,8 +220,8 @@ export class KafkaLog implements Log {
   }
 
   #topicOf(stream: StreamName): string {
-    const { events, accounts, usage, deadLetters } = this.#topics;
-    return { events, accounts, usage, "dead-letters": deadLetters }[stream];
+    const { deadLetters, ...topics } = this.#topics;
+    return stream === "dead-letters" ? deadLetters : topics[stream];
   }
 
   #groupId(group: string): string {

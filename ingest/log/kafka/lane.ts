@@ -25,6 +25,9 @@ const SEND_RECORDS = 1_000;
 const APPEND_DEADLINE_MS = 20_000;
 const BACKOFF_MS = 100;
 
+const compressionTypes = { zstd: CompressionTypes.ZSTD, none: CompressionTypes.None };
+export type Compression = keyof typeof compressionTypes;
+
 /** What is appended; null removes the key of a compacted topic. */
 export type LaneRecord = Pick<Message, "key" | "value">;
 
@@ -42,9 +45,9 @@ export class Lanes {
   readonly #logger: Logger;
   #failure: string | undefined;
 
-  constructor(connection: KafkaConnection, logger: Logger) {
+  constructor(connection: KafkaConnection, logger: Logger, compression: Compression = "zstd") {
     this.#logger = logger;
-    this.#producers = new Producers(() => createProducer(connection, logger));
+    this.#producers = new Producers(() => createProducer(connection, logger), compression);
   }
 
   /** Bytes taken and neither acknowledged nor given up. */
@@ -201,7 +204,7 @@ class Lane {
             topic: this.#topic,
             acks: -1,
             timeout: REQUEST_TIMEOUT_MS,
-            compression: CompressionTypes.ZSTD,
+            compression: compressionTypes[this.#producers.compression],
             messages,
           });
           this.#check(reply);
@@ -251,11 +254,13 @@ interface Lease {
 
 /** The producer that lanes share, and those that are retired but still in use. */
 class Producers {
+  readonly compression: Compression;
   readonly #create: () => Producer;
   #current: Promise<Lease> | undefined;
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(create: () => Producer) {
+  constructor(create: () => Producer, compression: Compression) {
+    this.compression = compression;
     this.#create = create;
   }
 

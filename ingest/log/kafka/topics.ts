@@ -27,6 +27,7 @@ export interface Topics {
   readonly accounts: string;
   readonly deadLetters: string;
   readonly usage: string;
+  readonly replays: string;
   readonly receipts: string;
   readonly partitionCount: number;
   /** in-sync replicas that an acknowledgement of events needs */
@@ -43,6 +44,7 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
     accounts: `${prefix}.accounts`,
     deadLetters: `${prefix}.dead-letters`,
     usage: `${prefix}.usage`,
+    replays: `${prefix}.replays`,
     receipts: `${prefix}.receipts`,
   };
   const existing = new Set(await admin.listTopics());
@@ -54,9 +56,9 @@ export async function ensureTopics(admin: Admin, options: TopicOptions): Promise
     // Of no effect on a topic that is not compacted: a place for a number that is born and dies with it.
     [ID_SETTING]: String(2 ** 47 + randomInt(2 ** 47)),
   });
-  await ensure(admin, existing, names.accounts, 1, replication, compacted);
-  await ensure(admin, existing, names.deadLetters, 1, replication, compacted);
-  await ensure(admin, existing, names.usage, 1, replication, compacted);
+  for (const name of [names.accounts, names.deadLetters, names.usage, names.replays]) {
+    await ensure(admin, existing, name, 1, replication, compacted);
+  }
   await ensure(admin, existing, names.receipts, 1, replication, {
     "cleanup.policy": "delete",
     "retention.ms": String(RECEIPT_RETENTION_MS),
