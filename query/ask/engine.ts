@@ -93,21 +93,28 @@ export class Engine {
     const isWhole = question.search.isExact && grouping.measures?.some(needsAll) === true;
     const parts = isWhole && slices.length > 1 ? [join(slices)] : slices;
     const name = randomUUID();
+    const stop = new AbortController();
+    const signal = AbortSignal.any([asking.signal, stop.signal]);
     let doneBlocks = 0;
     let next = 0;
     const work = async (): Promise<void> => {
       for (let slice = parts[next++]; slice !== undefined; slice = parts[next++]) {
         const part = slice;
-        await this.#run(question, name, part.bytes, asking.signal, () =>
+        await this.#run(question, name, part.bytes, signal, () =>
           question.search.isExact
-            ? this.#groupIn(question, part, grouping, fold, asking.signal)
-            : this.#decideIn(question, part, grouping, fold, asking.signal),
+            ? this.#groupIn(question, part, grouping, fold, signal)
+            : this.#decideIn(question, part, grouping, fold, signal),
         );
         doneBlocks += part.blocks;
         asking.onProgress?.({ doneBlocks, blocks });
       }
     };
-    await Promise.all(Array.from({ length: this.#pool.limit }, work));
+    try {
+      await Promise.all(Array.from({ length: this.#pool.limit }, work));
+    } finally {
+      // Where one part fails, the others are for nothing.
+      stop.abort(new Error("a part of the answer failed"));
+    }
     return fold.groups();
   }
 

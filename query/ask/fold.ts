@@ -184,13 +184,13 @@ function finish(
   };
 }
 
-/** Interpolated as ClickHouse's quantileExactInclusive does. */
+/** Interpolated as ClickHouse's quantileExactInclusive does, to the last bit: it counts from 1. */
 function quantileOf(sorted: Float64Array, quantile: number): number | null {
-  const at = (sorted.length - 1) * quantile;
-  const below = sorted[Math.floor(at)];
-  const above = sorted[Math.ceil(at)];
-  if (below === undefined || above === undefined) return null;
-  return below + (above - below) * (at - Math.floor(at));
+  const place = quantile * (sorted.length - 1) + 1;
+  const below = sorted[Math.floor(place) - 1];
+  if (below === undefined) return null;
+  const above = sorted[Math.floor(place)] ?? below;
+  return below + (place - Math.floor(place)) * (above - below);
 }
 
 function deviationOf(values: Float64Array): number | null {

@@ -28,7 +28,7 @@ import { findSavedQuery } from "./saved-queries.ts";
 import { readDuring, toSpan } from "./times.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 
-const MAX_LOGS = 100;
+const MAX_LOGS = 500;
 const MAX_DOWNLOAD_LOGS = 10;
 /** Events of a piece of a download. */
 const DOWNLOAD_EVENTS = 2_000;
