@@ -95,6 +95,8 @@ export class Engine {
     const stop = new AbortController();
     const signal = AbortSignal.any([asking.signal, stop.signal]);
     const name = randomUUID();
+    const stop = new AbortController();
+    const signal = AbortSignal.any([asking.signal, stop.signal]);
     let doneBlocks = 0;
     let next = 0;
     const work = async (): Promise<void> => {

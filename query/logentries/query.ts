@@ -73,7 +73,12 @@ export async function startQuery(
   // A log that is not there is refused now, not when the query is polled for.
   await context.catalog.find(principal, asked.logs);
   const spec = { ...asked, perPage: asked.perPage ?? DEFAULT_EVENTS, salt: randomInt(2 ** 32) };
-  return answerQuery(context, principal, exchange, spec, { waitMs: FIRST_WAIT_MS, isFirst: true });
+  const id = sealId({ customer: principal.customer, use: "leql" }, spec);
+  return answerQuery(context, principal, exchange, spec, {
+    id,
+    waitMs: FIRST_WAIT_MS,
+    isFirst: true,
+  });
 }
 
 /** `/query/ID`: a query that runs, a further page, or one that was started before a restart. */
@@ -85,7 +90,11 @@ export function pollQuery(
 ): Promise<Reply> {
   const spec = openId({ customer: principal.customer, use: "leql" }, id, querySpec);
   if (spec === undefined) throw notFound("query", id);
-  return answerQuery(context, principal, exchange, spec, { waitMs: POLL_WAIT_MS, isFirst: false });
+  return answerQuery(context, principal, exchange, spec, {
+    id,
+    waitMs: POLL_WAIT_MS,
+    isFirst: false,
+  });
 }
 
 async function answerQuery(
@@ -93,10 +102,13 @@ async function answerQuery(
   principal: Principal,
   exchange: Exchange,
   spec: QuerySpec,
-  { waitMs, isFirst }: { readonly waitMs: number; readonly isFirst: boolean },
+  {
+    id,
+    waitMs,
+    isFirst,
+  }: { readonly id: string; readonly waitMs: number; readonly isFirst: boolean },
 ): Promise<Reply> {
   const { logs, statement } = spec;
-  const id = sealId({ customer: principal.customer, use: "leql" }, spec);
   const during = { from: spec.from, to: spec.to, time_range: spec.time_range ?? null };
   const known = await catalog.find(principal, logs);
   const query = parseLeql(statement);
