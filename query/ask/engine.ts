@@ -92,8 +92,6 @@ export class Engine {
     // Some figures of parts do not make the figure of the whole: those are of one statement.
     const isWhole = question.search.isExact && grouping.measures?.some(needsAll) === true;
     const parts = isWhole && slices.length > 1 ? [join(slices)] : slices;
-    const stop = new AbortController();
-    const signal = AbortSignal.any([asking.signal, stop.signal]);
     const name = randomUUID();
     const stop = new AbortController();
     const signal = AbortSignal.any([asking.signal, stop.signal]);
