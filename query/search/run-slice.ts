@@ -103,7 +103,8 @@ async function count(job: SliceJob): Promise<SliceOutcome> {
 /** Of hours that are in one bin each, so that no event has to be read. */
 async function countByStatistics(job: SliceJob): Promise<SliceOutcome> {
   const { request, prefixes, slice, layout } = job;
-  const statement = statisticsStatement(request, prefixes, slice);
+  const isOneCell = layout.name === "one";
+  const statement = statisticsStatement(request, prefixes, slice, isOneCell);
   type StatisticsRow = [
     isCell: number,
     oldest: string,
@@ -118,7 +119,7 @@ async function countByStatistics(job: SliceJob): Promise<SliceOutcome> {
     const [isCell, oldest, newest, p0, p1, p2, p3, found] = row as StatisticsRow;
     if (isCell !== 1) {
       tally.addContext(joinLabels([p0, p1, p2, p3]), Number(found));
-      return;
+      if (!isOneCell) return;
     }
     counted += Number(found);
     isAsPlanned &&= isInOneBin(request, BigInt(oldest), BigInt(newest));

@@ -115,13 +115,16 @@ export function countsStatement(
 /**
  * Rows `[1, oldest, newest, "", "", "", "", count]` of each hour, times in ns, and
  * `[0, oldest, newest, prefix0..3, count]` of each context: of all events of a slice, from the statistics.
+ * Where all hours are of one cell, those of contexts alone.
  */
 export function statisticsStatement(
   request: SearchRequest,
   prefixes: Prefixes,
   slice: Slice,
+  isOneCell: boolean,
 ): Statement {
   const scope = scopeCondition(request.customer, prefixes);
+  const byHour = isOneCell ? "" : "(tb), ";
   return {
     query: `
       SELECT grouping(prefix0) AS isCell,
@@ -129,7 +132,7 @@ export function statisticsStatement(
         prefix0, prefix1, prefix2, prefix3, sum(rows)
       FROM streams
       PREWHERE ${scope.text} AND tb BETWEEN {firstHour:Int32} AND {lastHour:Int32}
-      GROUP BY GROUPING SETS ((tb), (prefix0, prefix1, prefix2, prefix3))`,
+      GROUP BY GROUPING SETS (${byHour}(prefix0, prefix1, prefix2, prefix3))`,
     params: { ...scope.params, firstHour: slice.firstHour, lastHour: slice.lastHour },
   };
 }
