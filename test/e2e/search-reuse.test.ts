@@ -95,6 +95,11 @@ describe("a search that was made before", () => {
     const replies = [];
     for (const { secret } of [even, odd]) {
       const narrow = { url: service.url, writeToken: "", readToken: secret };
+      // A running service takes up what the command line writes within a second.
+      await vi.waitFor(
+        async () => expect((await postSearch(narrow, { regex: "none" })).status).toBe(200),
+        { timeout: 10_000 },
+      );
       replies.push(await search(narrow, asked));
     }
     for (const reply of replies) {
