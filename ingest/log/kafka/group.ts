@@ -100,7 +100,8 @@ export class GroupConsumption implements Consumption {
     const { signal } = tenure.stop;
     const { partition } = tenure;
     const start = await this.#findStart(partition, signal);
-    if (start === undefined) return;
+    // Lost while it was looked for: nobody is told of the end of what never began.
+    if (start === undefined || signal.aborted) return;
     const { committed, low, highWatermark, fetchFrom, memory } = start;
     if (committed.offset < low) {
       const missing = low - committed.offset;
