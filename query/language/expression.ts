@@ -202,8 +202,9 @@ export class ExpressionStore {
 
   #flatten(kind: "union" | "and", items: readonly Expression[]): Set<Expression> {
     const operands = new Set<Expression>();
-    this.spend(items.length);
     for (const item of items) {
+      // Those of a union within a union are looked at, too, and there may be thousands.
+      this.spend(1 + (item.kind === kind ? item.items.length : 0));
       if (item.kind === kind) for (const operand of item.items) operands.add(operand);
       else operands.add(item);
     }

@@ -10,9 +10,9 @@ import type { Pattern } from "./pattern.ts";
 
 /** Expressions, operands and cached derivatives that a matcher keeps: about 50 MB at most. */
 const defaultMaxWeight = 500_000;
-/** Steps of computing states that an event may cost: a second or two, and so much more per byte. */
-const maxSteps = 2_000_000;
-const maxStepsPerByte = 100;
+/** Steps of computing states that an event may cost: a moment, and so much more per byte; nothing else runs then. */
+const maxSteps = 1_000_000;
+const maxStepsPerByte = 4;
 
 export class Matcher {
   readonly pattern: Pattern;

@@ -160,6 +160,7 @@ function refuse(response: Response, error: LogboomError): void {
     ...emptyReply,
     error: error.message,
     errorCode: error.code,
-    details: error.details,
+    // The parser knows where in the pattern, and not what it is called here.
+    details: error.code === "BAD_REGEX" ? { field: "regex", ...error.details } : error.details,
   });
 }

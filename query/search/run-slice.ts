@@ -1,4 +1,5 @@
 // Runs one slice of a search in the store: by a statement that is exact, or by deciding candidates here.
+import { setImmediate } from "node:timers/promises";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { CompiledSearch } from "../language/search.ts";
@@ -18,6 +19,9 @@ import { joinLabels, NewestEvents, RunningTally, type Finds, type FoundEvent } f
 
 /** What one statement may send: results beyond it are refused rather than held in memory. */
 const MAX_RESULT_BYTES = 256 * 1024 * 1024;
+
+/** How long rows are looked at without a pause. */
+const TURN_MS = 10;
 
 export interface SliceJob {
   readonly store: StoreClient;
@@ -194,8 +198,16 @@ async function readEach(
   onRow: (row: readonly unknown[]) => void,
 ): Promise<number> {
   const result = await ask(job, statement, settings);
+  let turnBegan = performance.now();
   for await (const rows of result.stream<readonly unknown[]>()) {
-    for (const row of rows) onRow(row.json());
+    for (const row of rows) {
+      onRow(row.json());
+      if (performance.now() - turnBegan < TURN_MS) continue;
+      // Deciding many events takes seconds, in which everybody else is served, and the search may be stopped.
+      await setImmediate();
+      job.signal.throwIfAborted();
+      turnBegan = performance.now();
+    }
   }
   return readBytesOf(result.response_headers);
 }
