@@ -126,14 +126,21 @@ async function countByStatistics(job: SliceJob): Promise<SliceOutcome> {
       if (!isOneCell) return;
     }
     counted += Number(found);
-    isAsPlanned &&= isInOneBin(request, BigInt(oldest), BigInt(newest));
-    if (isAsPlanned) tally.addCell(layout.cellOf(BigInt(oldest), {}), Number(found));
+    const [first, last] = [BigInt(oldest), BigInt(newest)];
+    // Where all is one cell, a stream that came in since may be in one bin as well, and in another.
+    isAsPlanned &&= isOneCell
+      ? isInOneBin(request, earlier(first, slice.oldest), later(last, slice.newest))
+      : isInOneBin(request, first, last);
+    if (isAsPlanned) tally.addCell(layout.cellOf(first, {}), Number(found));
   });
   // Events that came in since the plan may lie in another bin, or beyond the range; and an insert
   // reaches the statistics of streams and those of hours, which the plan is made of, one after the other.
   if (!isAsPlanned || counted < slice.rows) return count(job);
   return { finds: { kind: "tally", tally: tally.finish() }, readBytes: 0 };
 }
+
+const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 /** For patterns that the store can only narrow down: each candidate is decided by the automaton. */
 async function decideCandidates(job: SliceJob): Promise<SliceOutcome> {

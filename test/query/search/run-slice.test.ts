@@ -40,12 +40,18 @@ beforeEach(() => {
   customer = `customer-${++tests}`;
 });
 
-const insert = (...minutes: number[]): Promise<void> =>
+const insert = (...minutes: number[]): Promise<void> => insertInto("web-1", ...minutes);
+
+const insertInto = (prefix0: string, ...minutes: number[]): Promise<void> =>
   insertEvents(
     store.writer,
     encodeEvents(
       minutes.map((minute) =>
-        eventAt(base + BigInt(minute) * minuteNs, { customer, message: `at ${minute} ${minute}` }),
+        eventAt(base + BigInt(minute) * minuteNs, {
+          customer,
+          prefix0,
+          message: `at ${minute} ${minute}`,
+        }),
       ),
     ),
     `insert-${++inserts}`,
@@ -85,16 +91,21 @@ async function searchAround(
 /** All from statistics; decided by the store; decided here. */
 const patterns = [".*", "at .*", ".*at ([0-9]+~17) .*"];
 
-test.each(patterns)(
-  "an event that came into another bin of the hour is not in this one: %s",
-  async (regex) => {
+test.each(
+  patterns.flatMap((pattern) => ["web-1", "new"].map((stream) => [pattern, stream] as const)),
+)(
+  "an event that came into another bin of the hour is not in this one: %s, stream %s",
+  async (regex, stream) => {
     await insert(1, 2, 5);
     const range = {
       beginTime: formatTime(base),
       endTime: formatTime(base + hourNs),
       timeBins: "2",
     };
-    const { counts } = await searchAround({ regex, ...range }, () => insert(3, 45));
+    const { counts } = await searchAround({ regex, ...range }, async () => {
+      await insert(3);
+      await insertInto(stream, 45);
+    });
     // What came since may be there or not, but nowhere else.
     expect(counts[0]).toBeGreaterThanOrEqual(3);
     expect(counts[0]).toBeLessThanOrEqual(4);
