@@ -28,38 +28,59 @@ export interface CellLayout {
   readonly toRequested: (cell: number) => number;
 }
 
-/** Finer than most bins that people zoom to; a slice of some hours has some thousands of them. */
-const LONGEST_UNIT_NS = 10_000_000_000n;
-const MAX_SLICE_CELLS = 131_072n;
 const HOUR_NS = 3_600_000_000_000n;
+const MAX_SLICE_CELLS = 131_072n;
+/** Each is a row that the store sends: more only where the request's bins need them. */
+const WANTED_SLICE_CELLS = 8_192n;
+
+/** Lengths of a cell: one of them divides the bins that people and programs ask for. */
+const UNITS_NS = (
+  "86400 43200 21600 10800 3600 1800 900 600 300 120 60 30 15 10 5 2 1 " +
+  "0.5 0.25 0.125 0.1 0.05 0.025 0.01 0.005 0.002 0.001"
+)
+  .split(" ")
+  .map((seconds) => BigInt(Number(seconds) * 1e9));
 
 /**
- * The layout of a slice's counts: as far as it can be, one that does not depend on the request's range and
- * bins, so that other ranges and bins can be answered from the same counts.
+ * The layouts that a slice's counts may have: first the one to count by, then those of counts that would do as
+ * well. As far as it can be, they do not depend on the request's range and bins, so that a range that is
+ * zoomed or shifted is answered from the same counts.
  */
-export function layoutOf(request: SearchRequest, slice: Slice): CellLayout {
+export function layoutsOf(
+  request: SearchRequest,
+  slice: Slice,
+): readonly [CellLayout, ...CellLayout[]] {
   const first = slice.oldest > request.begin ? slice.oldest : request.begin;
   const last = slice.newest < request.end ? slice.newest : request.end - 1n;
-  const buckets = cellCount(request) / request.timeBins;
   const bin = binOf(request, first);
-  if (bin === binOf(request, last)) {
-    return {
-      name: "one",
-      cellOf: (_, captured) => inBucket(request, 0, captured),
-      sql: (x, y) => inBucketSql(request, "0", x, y),
-      toRequested: (cell) => bin * buckets + cell,
-    };
-  }
-  const unit = unitOf(request, slice, BigInt(buckets));
-  if (unit === undefined) {
-    const { begin, end, timeBins } = request;
-    return {
-      name: `bins/${begin}/${end}/${timeBins}`,
-      cellOf: (time, captured) => cellOf(request, time, captured),
-      sql: (x, y) => cellSql(request, x, y),
-      toRequested: (cell) => cell,
-    };
-  }
+  if (bin === binOf(request, last)) return [layoutOfOneBin(request, bin)];
+  const units = unitsOf(request, slice);
+  const [unit, ...others] = units.map((each) => layoutOfUnit(request, slice, each));
+  return unit === undefined ? [layoutOfRequest(request)] : [unit, ...others];
+}
+
+function layoutOfOneBin(request: SearchRequest, bin: number): CellLayout {
+  const buckets = cellCount(request) / request.timeBins;
+  return {
+    name: "one",
+    cellOf: (_, captured) => inBucket(request, 0, captured),
+    sql: (x, y) => inBucketSql(request, "0", x, y),
+    toRequested: (cell) => bin * buckets + cell,
+  };
+}
+
+function layoutOfRequest(request: SearchRequest): CellLayout {
+  const { begin, end, timeBins } = request;
+  return {
+    name: `bins/${begin}/${end}/${timeBins}`,
+    cellOf: (time, captured) => cellOf(request, time, captured),
+    sql: (x, y) => cellSql(request, x, y),
+    toRequested: (cell) => cell,
+  };
+}
+
+function layoutOfUnit(request: SearchRequest, slice: Slice, unit: bigint): CellLayout {
+  const buckets = cellCount(request) / request.timeBins;
   const base = (BigInt(slice.firstHour) * HOUR_NS) / unit;
   const gridSql = `toUInt32(intDiv(toUnixTimestamp64Nano(time), ${unit}) - ${base})`;
   return {
@@ -73,27 +94,29 @@ export function layoutOf(request: SearchRequest, slice: Slice): CellLayout {
   };
 }
 
-/**
- * A length that divides the bins, where these are multiples of a length since the epoch: halved until it is
- * short, it is the same for bins of twice and half the length. Undefined when there is none.
- */
-function unitOf(
-  { begin, end, timeBins }: SearchRequest,
-  slice: Slice,
-  buckets: bigint,
-): bigint | undefined {
+/** The units that divide the bins; first the one to count by: if it can be, one that divides their halves, too. */
+function unitsOf(request: SearchRequest, slice: Slice): readonly bigint[] {
+  const { begin, end, timeBins } = request;
   const range = end - begin;
   const bins = BigInt(timeBins);
-  if (range % bins !== 0n) return undefined;
+  if (begin < 0n || range % bins !== 0n) return [];
   const bin = range / bins;
-  if (begin < 0n || begin % bin !== 0n) return undefined;
   const span = BigInt(slice.lastHour - slice.firstHour + 1) * HOUR_NS;
+  const buckets = BigInt(cellCount(request)) / bins;
   const cellsOf = (unit: bigint): bigint => (span / unit + 2n) * buckets;
-  let unit = bin;
-  while (unit > LONGEST_UNIT_NS && unit % 2n === 0n && cellsOf(unit / 2n) <= MAX_SLICE_CELLS) {
-    unit /= 2n;
-  }
-  return cellsOf(unit) <= MAX_SLICE_CELLS ? unit : undefined;
+  const grain = greatestDivisor(bin, begin);
+  const units = [grain, ...UNITS_NS].filter(
+    (unit) => grain % unit === 0n && cellsOf(unit) <= MAX_SLICE_CELLS,
+  );
+  const wanted =
+    units.find((unit) => (bin / unit) % 2n === 0n && cellsOf(unit) <= WANTED_SLICE_CELLS) ??
+    units.find((unit) => unit !== grain) ??
+    grain;
+  return units.includes(wanted) ? [wanted, ...units.filter((unit) => unit !== wanted)] : [];
+}
+
+function greatestDivisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : greatestDivisor(b, a % b);
 }
 
 /** Whether all between two times, both inclusive, is in the range and in one bin of it. */

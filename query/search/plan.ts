@@ -1,9 +1,9 @@
 // Plans a search from the statistics kept at ingest: which hours it concerns, and what they hold.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import type { SearchRequest } from "./request.ts";
 import type { Prefixes } from "./request.ts";
 import { scopeCondition } from "./scope.ts";
+import { findUnsettled } from "./settled-hours.ts";
 import { formSlices, type Slice, type SliceOptions } from "./slices.ts";
 
 /** The store's unit of reading: rows of a granule. What the counters call a block. */
@@ -11,16 +11,6 @@ const ROWS_PER_BLOCK = 2_048;
 
 /** DateTime64(9) ends here. */
 const MAX_INT64 = 2n ** 63n - 1n;
-
-/**
- * An insert reaches the statistics and the events one after the other. Hours in which something arrived that
- * may be on its way are compared with the events before they are planned with. An edge tries for up to two
- * minutes to bring what arrived into the log; from there on the log says what has not been stored.
- */
-const ARRIVAL_MS = 180_000;
-/** How often they are compared again, as an insert under way ends within moments. */
-const COMPARISONS = 10;
-const COMPARE_AGAIN_MS = 20;
 
 /** What is searched; undefined prefixes: token and query exclude each other. */
 export type PlanRequest = Pick<SearchRequest, "customer" | "begin" | "end">;
@@ -38,6 +28,8 @@ export interface Hour {
   readonly newest: bigint;
   /** Changes whenever the hour has changed. */
   readonly signature: string;
+  /** Whether the events are known to be as many as the statistics say. */
+  readonly isSettled: boolean;
 }
 
 export interface Plan {
@@ -56,7 +48,8 @@ interface PlanOptions extends SliceOptions {
   readonly searchableUntil?: number;
 }
 
-interface HourRow {
+/** What the statistics tell of an hour. */
+export interface HourRow {
   readonly hour: number;
   readonly rows: string;
   readonly bytes: string;
@@ -88,7 +81,7 @@ export async function planSearch(
   const unsettled = await findUnsettled(
     store,
     request.customer,
-    prefixes,
+    prefixes ?? ["", "", "", ""],
     candidates,
     options.searchableUntil ?? Date.now(),
     signal,
@@ -136,37 +129,6 @@ async function readHours(
   return result.json<HourRow>();
 }
 
-/** Hours of which an insert under way has reached the statistics and not yet the events. */
-async function findUnsettled(
-  store: StoreClient,
-  customer: string,
-  prefixes: Prefixes | undefined,
-  rows: readonly HourRow[],
-  searchableUntil: number,
-  signal: AbortSignal | undefined,
-): Promise<ReadonlySet<number>> {
-  const youngest = BigInt(Math.floor(searchableUntil) - ARRIVAL_MS) * 1_000_000n;
-  let missing = rows.filter(({ newestIngested }) => BigInt(newestIngested) > youngest);
-  const scope = scopeCondition(customer, prefixes ?? ["", "", "", ""]);
-  for (let times = 0; missing.length > 0 && times < COMPARISONS; times++) {
-    if (times > 0) await sleep(COMPARE_AGAIN_MS, undefined, { signal });
-    const result = await store.query({
-      query: `
-        SELECT tb AS hour, count() AS rows
-        FROM events
-        PREWHERE ${scope.text} AND tb IN {hours:Array(Int32)}
-        GROUP BY hour`,
-      query_params: { ...scope.params, hours: missing.map(({ hour }) => hour) },
-      format: "JSONEachRow",
-      ...(signal && { abort_signal: signal }),
-    });
-    const counted = await result.json<{ hour: number; rows: string }>();
-    const stored = new Map(counted.map(({ hour, rows: count }) => [hour, Number(count)]));
-    missing = missing.filter(({ hour, rows: count }) => (stored.get(hour) ?? 0) < Number(count));
-  }
-  return new Set(missing.map(({ hour }) => hour));
-}
-
 function isOverlapping({ oldest, newest }: HourRow, begin: bigint, end: bigint): boolean {
   return BigInt(newest) >= begin && BigInt(oldest) < end;
 }
@@ -193,6 +155,7 @@ function toHour(row: HourRow, isUnsettled: boolean): Hour {
     oldest: BigInt(row.oldest),
     newest: BigInt(row.newest),
     signature: `${row.rows}:${row.newestIngested}${distinction}`,
+    isSettled: !isUnsettled,
   };
 }
 

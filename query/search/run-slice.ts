@@ -33,6 +33,8 @@ export interface SliceJob {
   readonly layout: CellLayout;
   /** events still wanted */
   readonly limit: number;
+  /** of the store, for this statement */
+  readonly threads: number;
   readonly queryId: string;
   readonly signal: AbortSignal;
 }
@@ -49,11 +51,7 @@ type Row = readonly string[];
 export function runSlice(job: SliceJob): Promise<SliceOutcome> {
   const { request, compiled } = job;
   if (job.slice.source === "statistics") return countByStatistics(job);
-  const needsCapture =
-    request.type === "EXACT_XY_HISTOGRAM_BINNED" ||
-    request.type === "BACKWARD_RESULTS_ONE_PER_KEY31";
-  const isExact = compiled.isExact && (!needsCapture || compiled.captureIsExact);
-  if (!isExact) return decideCandidates(job);
+  if (!isDecidedByStore(request, compiled)) return decideCandidates(job);
   switch (request.type) {
     case "UNSORTED_RESULTS":
     case "BACKWARD_RESULTS":
@@ -73,6 +71,13 @@ export function runSlice(job: SliceJob): Promise<SliceOutcome> {
     case "EXACT_XY_HISTOGRAM_BINNED":
       return count(job);
   }
+}
+
+/** Whether what the store finds is the answer, and not only holds it. */
+export function isDecidedByStore({ type }: SearchRequest, compiled: CompiledSearch): boolean {
+  const needsCapture =
+    type === "EXACT_XY_HISTOGRAM_BINNED" || type === "BACKWARD_RESULTS_ONE_PER_KEY31";
+  return compiled.isExact && (!needsCapture || compiled.captureIsExact);
 }
 
 async function findEvents(
@@ -230,7 +235,7 @@ function ask(
     format: "JSONCompactEachRow",
     query_id: job.queryId,
     abort_signal: job.signal,
-    clickhouse_settings: settings,
+    clickhouse_settings: job.threads > 1 ? { ...settings, max_threads: job.threads } : settings,
   });
 }
 

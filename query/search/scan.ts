@@ -9,11 +9,11 @@ import type { Instruments } from "../../schemas/instruments.ts";
 import type { CompiledSearch } from "../language/search.ts";
 import { Answer } from "./answer.ts";
 import type { Freshness } from "./freshness.ts";
-import { isInOneBin, layoutOf, type CellLayout } from "./cells.ts";
+import { isInOneBin, layoutsOf, type CellLayout } from "./cells.ts";
 import { partialKey, type Partials } from "./partials.ts";
 import { planSearch, type Hour, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
-import { runSlice } from "./run-slice.ts";
+import { isDecidedByStore, runSlice } from "./run-slice.ts";
 import type { Slice, SliceOptions } from "./slices.ts";
 import type { StatementPool } from "./statement-pool.ts";
 import type { Finds } from "./tally.ts";
@@ -24,6 +24,20 @@ const ATTEMPTS = 7;
 const ATTEMPTS_WHEN_ANSWERED = 2;
 const FIRST_BACKOFF_MS = 100;
 const FULL_PROGRESS = 2 ** 32;
+const MEBIBYTE = 1024 * 1024;
+/**
+ * Messages of a slice. Half a second of reading at most; large ones are cheaper, as where two meet, each form
+ * that lines have is a granule that both read. What is sent here to be decided must be held.
+ */
+const LARGEST_BYTES = 512 * MEBIBYTE;
+const LARGEST_SENT_BYTES = 128 * MEBIBYTE;
+const FIRST_COUNTED_BYTES = 64 * MEBIBYTE;
+const FIRST_PRUNED_BYTES = 128 * MEBIBYTE;
+const MANY_THREADS_BYTES = 64 * MEBIBYTE;
+/** What the store's users may ask for (schemas/users.sql). */
+const MAX_THREADS = 4;
+/** The index holds texts of four bytes (schemas/tables/001-events.sql). */
+const INDEXED_BYTES = 4;
 
 export interface ScanOptions {
   readonly request: SearchRequest;
@@ -62,7 +76,7 @@ export class Scan {
   readonly #answer: Answer;
   readonly #startedAt = performance.now();
   #plan: Plan | undefined;
-  #layouts: CellLayout[] = [];
+  #layouts: ReturnType<typeof layoutsOf>[] = [];
   #searchableUntil: number | undefined;
   #states: SliceState[] = [];
   #scannedBlocks = 0;
@@ -189,6 +203,8 @@ export class Scan {
     instruments.logboom_search_scans.inc();
     try {
       const plan = (this.#plan ??= await this.#makePlan(signal));
+      // Most lists are full after the first slice: reading others meanwhile would be for nothing.
+      if (isList(this.#options.request)) await this.#scanNext(plan, stop);
       const work = () => this.#work(plan, stop);
       await Promise.all(Array.from({ length: this.#options.pool.limit }, work));
       if (this.#failure !== undefined || (signal.aborted && !this.#answer.isCertain)) return;
@@ -218,7 +234,7 @@ export class Scan {
       );
       this.#searchableUntil = searchableUntil;
       this.#states = plan.slices.map(() => "waiting");
-      this.#layouts = plan.slices.map((slice) => layoutOf(request, slice));
+      this.#layouts = plan.slices.map((slice) => layoutsOf(request, slice));
       return plan;
     } catch (error) {
       throw new LogboomError("UNAVAILABLE", "the store does not answer", {
@@ -230,40 +246,51 @@ export class Scan {
 
   /** Takes slices, newest first, until none is left or the answer is certain. */
   async #work(plan: Plan, stop: AbortController): Promise<void> {
-    for (;;) {
-      // What the other workers are reading cannot change the answer any more.
-      if (this.#answer.isCertain) stop.abort();
-      const index = this.#states.indexOf("waiting");
-      const slice = plan.slices[index];
-      if (stop.signal.aborted || slice === undefined) return;
-      this.#states[index] = "running";
-      try {
-        await this.#scanSlice(index, slice, stop.signal);
-      } catch (error) {
-        // A failure that is not the slice's is the search's: nobody wants the other slices any more.
-        this.#fail(error);
-        stop.abort();
-      } finally {
-        // Stopped on the way: the slice is scanned when the search is resumed.
-        if (this.#states[index] === "running") this.#states[index] = "waiting";
-      }
+    while (await this.#scanNext(plan, stop));
+  }
+
+  /** @returns false when nothing was left to scan */
+  async #scanNext(plan: Plan, stop: AbortController): Promise<boolean> {
+    // What the other workers are reading cannot change the answer any more.
+    if (this.#answer.isCertain) stop.abort();
+    const index = this.#states.indexOf("waiting");
+    const slice = plan.slices[index];
+    if (stop.signal.aborted || slice === undefined) return false;
+    this.#states[index] = "running";
+    try {
+      await this.#scanSlice(index, slice, stop.signal);
+    } catch (error) {
+      // A failure that is not the slice's is the search's: nobody wants the other slices any more.
+      this.#fail(error);
+      stop.abort();
+    } finally {
+      // Stopped on the way: the slice is scanned when the search is resumed.
+      if (this.#states[index] === "running") this.#states[index] = "waiting";
     }
+    return true;
   }
 
   async #scanSlice(index: number, slice: Slice, signal: AbortSignal): Promise<void> {
     const { request, prefixes, partials, instruments, logger } = this.#options;
-    const layout = this.#layouts[index];
-    if (prefixes === undefined || layout === undefined) {
+    const layouts = this.#layouts[index];
+    if (prefixes === undefined || layouts === undefined) {
       throw new TypeError("a search that may see nothing has no slices");
     }
-    const key = partialKey(request, prefixes, slice, layout.name);
+    const keyOf = ({ name }: CellLayout): string => partialKey(request, prefixes, slice, name);
     // Statistics tell an hour's bin, and not where in it its events are, as finer layouts would have to.
-    const isReusable = slice.source === "events" || layout.name === "one";
-    const reused = isReusable ? partials.find(key, this.#limitOf(request)) : undefined;
+    const isReusable = slice.source === "events" || layouts[0].name === "one";
+    const limit = this.#limitOf(request);
+    const reused = isReusable
+      ? layouts
+          .values()
+          .map((layout) => ({ layout, finds: partials.find(keyOf(layout), limit) }))
+          .find(({ finds }) => finds !== undefined)
+      : undefined;
+    const layout = reused?.layout ?? layouts[0];
     try {
-      const finds = reused ?? (await this.#runSlice(index, slice, layout, prefixes, signal));
+      const finds = reused?.finds ?? (await this.#runSlice(index, slice, layout, prefixes, signal));
       if (finds === undefined) return;
-      if (isReusable && reused === undefined) partials.keep(key, finds);
+      if (isReusable && reused === undefined) partials.keep(keyOf(layout), finds);
       this.#states[index] = "scanned";
       this.#scannedBlocks += slice.blocks;
       const outcome = reused === undefined ? "scanned" : "reused";
@@ -303,6 +330,7 @@ export class Scan {
           slice,
           layout,
           limit: this.#limitOf(request),
+          threads: this.#threadsFor(slice),
           signal,
           queryId: `${fullHash.slice(0, 16)}-${index}-${randomUUID()}`,
         });
@@ -313,6 +341,13 @@ export class Scan {
     this.#scannedBytes += scannedBytes;
     instruments.logboom_search_scanned_bytes_total.inc(scannedBytes);
     return outcome.finds;
+  }
+
+  /** Statements of one thread cost the least; but the last one would be long about it alone. */
+  #threadsFor({ bytes }: Slice): number {
+    const isLast = !this.#states.includes("waiting");
+    if (!isLast || bytes < MANY_THREADS_BYTES) return 1;
+    return Math.min(this.#options.pool.limit, MAX_THREADS);
   }
 
   /** Events to be asked for; of keys always all, since newer slices may have found the same ones. */
@@ -330,10 +365,28 @@ export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): 
     compiled.matchesEverything &&
     request.xSplits.length === 0 &&
     request.ySplits.length === 0;
+  const largestBytes = isDecidedByStore(request, compiled) ? LARGEST_BYTES : LARGEST_SENT_BYTES;
   return {
-    isEven: isCount,
-    isCounted: (hour: Hour) => isOfAll && isInOneBin(request, hour.oldest, hour.newest),
+    largestBytes,
+    // A count is certain only with the last slice, and newest events of keys mostly are: no need to begin small.
+    ...(!isList(request) && {
+      firstBytes: isPrunedByIndex(compiled) ? FIRST_PRUNED_BYTES : FIRST_COUNTED_BYTES,
+    }),
+    // What no other search would find yet is not counted either.
+    isCounted: ({ isSettled, oldest, newest }: Hour) =>
+      isOfAll && isSettled && isInOneBin(request, oldest, newest),
   };
+}
+
+function isList({ type }: SearchRequest): boolean {
+  return type === "BACKWARD_RESULTS" || type === "UNSORTED_RESULTS";
+}
+
+/** Whether every event that matches holds a text of a length that the index of messages knows. */
+function isPrunedByIndex({ requiredLiterals }: CompiledSearch): boolean {
+  return requiredLiterals.some((texts) =>
+    texts.every((text) => Buffer.byteLength(text) >= INDEXED_BYTES),
+  );
 }
 
 /** Repeats a task that fails, unless it is stopped or the failure is our own verdict. */

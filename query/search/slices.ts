@@ -1,17 +1,18 @@
 // Cuts the hours of a plan into slices, each of one statement: aligned, so that another search's are the same.
 import type { Hour } from "./plan.ts";
 
-/** The first slice is small, so that something can be shown soon; each next may be twice as large. */
-const FIRST_SLICE_BYTES = 16 * 1024 * 1024;
-const LARGEST_SLICE_BYTES = 128 * 1024 * 1024;
-/** Of searches that need all slices: 100 ms of reading and more, beside which a statement is cheap. */
-const EVEN_SLICE_BYTES = 128 * 1024 * 1024;
-/** A year: no slice of sparse hours is longer. */
-const LARGEST_SPAN_HOURS = 8_192;
+/** The first slice is small, so that something can be shown soon; each next may be four times as large. */
+const FIRST_BYTES = 16 * 1024 * 1024;
+const LARGEST_BYTES = 128 * 1024 * 1024;
+const GROWTH = 4;
+/** Parts of a day, and whole days, as the partitions of the store are; no slice of sparse hours is longer than 256 days. */
+const SPANS_HOURS = [2, 4, 8, ...Array.from({ length: 9 }, (_, n) => 24 * 2 ** n)];
 
 export interface SliceOptions {
-  /** Slices of much the same size, for searches that end only with the last. */
-  readonly isEven?: boolean;
+  /** of messages, of the first slice; default 16 MiB */
+  readonly firstBytes?: number;
+  /** of messages, of any slice that is longer than an hour; default 128 MiB */
+  readonly largestBytes?: number;
   /** Hours that the statistics answer without any event being read. */
   readonly isCounted?: (hour: Hour) => boolean;
 }
@@ -35,13 +36,17 @@ export interface Slice {
 }
 
 /**
- * Slices of hours that are newest first. One of events is a run of 2^n hours that begins at a multiple of
- * 2^n: ranges that are shifted or zoomed have most of their slices in common.
+ * Slices of hours that are newest first. One of events is a run of 2, 4 or 8 hours, or of 2^n days, that begins
+ * at a multiple of its length: ranges that are shifted or zoomed have most of their slices in common.
  */
 export function formSlices(hours: readonly Hour[], options: SliceOptions = {}): Slice[] {
-  const { isEven = false, isCounted = () => false } = options;
+  const {
+    firstBytes = FIRST_BYTES,
+    largestBytes = LARGEST_BYTES,
+    isCounted = () => false,
+  } = options;
   const slices: Slice[] = [];
-  let limit = isEven ? EVEN_SLICE_BYTES : FIRST_SLICE_BYTES;
+  let limit = firstBytes;
   let from = 0;
   let lastFree = Number.POSITIVE_INFINITY;
   while (from < hours.length) {
@@ -51,7 +56,7 @@ export function formSlices(hours: readonly Hour[], options: SliceOptions = {}): 
     const own = hours.slice(from, to);
     slices.push(toSlice(own, isCounted(at(hours, from)) ? "statistics" : "events"));
     lastFree = at(own, own.length - 1).hour - 1;
-    if (!isEven) limit = Math.min(limit * 2, LARGEST_SLICE_BYTES);
+    limit = Math.min(limit * GROWTH, largestBytes);
     from = to;
   }
   return slices;
@@ -75,7 +80,7 @@ function endOfAligned(
   isCounted: (hour: Hour) => boolean,
 ): number {
   let best = from + 1;
-  for (let span = 2; span <= LARGEST_SPAN_HOURS; span *= 2) {
+  for (const span of SPANS_HOURS) {
     const first = Math.floor(at(hours, from).hour / span) * span;
     if (first + span - 1 > lastFree) break;
     let to = from;

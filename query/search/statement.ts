@@ -48,15 +48,17 @@ export function keysStatement(
   if (key === undefined) throw new TypeError("a search for keys needs the capture key");
   return {
     query: `
-      SELECT
-        toString(toUnixTimestamp64Nano(newest.1)), toString(newest.2),
-        newest.3, newest.4, newest.5, newest.6, newest.7, key
+      SELECT toString(newest.1), toString(newest.2), newest.3, newest.4, newest.5, newest.6, newest.7, key
       FROM (
         SELECT
           ${cutKeySql("capturedKey")} AS key,
-          max(tuple(time, ingested, prefix0, prefix1, prefix2, prefix3, message)) AS newest
+          argMax(tuple(at, ingested, prefix0, prefix1, prefix2, prefix3, message), place) AS newest,
+          max(place) AS newestPlace
         FROM (
-          SELECT * EXCEPT captured, assumeNotNull(captured) AS capturedKey
+          SELECT * EXCEPT captured, assumeNotNull(captured) AS capturedKey,
+            toUnixTimestamp64Nano(time) AS at,
+            -- compared as one number, which costs a third of comparing tuples; equal times are told apart by content
+            bitShiftLeft(bitShiftLeft(toInt256(at), 64) + ingested, 64) + xxh3(message) AS place
           FROM (
             SELECT time, ingested, prefix0, prefix1, prefix2, prefix3, message,
               ${key.text} AS captured

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { compileSearch } from "../../../query/language/search.ts";
 import { Answer } from "../../../query/search/answer.ts";
-import { layoutOf } from "../../../query/search/cells.ts";
+import { layoutsOf } from "../../../query/search/cells.ts";
 import { planSearch } from "../../../query/search/plan.ts";
 import { readSearchRequest, type Prefixes } from "../../../query/search/request.ts";
 import { runSlice } from "../../../query/search/run-slice.ts";
@@ -71,7 +71,7 @@ async function searchAround(
   await between();
   const answer = new Answer(request);
   for (const [index, slice] of plan.slices.entries()) {
-    const layout = layoutOf(request, slice);
+    const layout = layoutsOf(request, slice)[0];
     const { finds } = await runSlice({
       store: store.reader,
       request,
@@ -80,6 +80,7 @@ async function searchAround(
       slice,
       layout,
       limit: request.limit,
+      threads: 1,
       queryId: `run-slice-${tests}-${index}`,
       signal: new AbortController().signal,
     });
