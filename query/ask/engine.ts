@@ -6,7 +6,12 @@ import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { SqlFragment } from "../language/sql-fragment.ts";
 import { planSearch } from "../search/plan.ts";
-import type { Slice } from "../search/slices.ts";
+import {
+  FIRST_COUNTED_BYTES,
+  LARGEST_DECIDED_BYTES,
+  type Slice,
+  type SliceOptions,
+} from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
 import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
@@ -87,7 +92,13 @@ export class Engine {
 
   /** Every group with an event in it, in no order; without keys and bins none or one. */
   async group(question: Question, grouping: Grouping, asking: Asking): Promise<Group[]> {
-    const { slices, blocks } = await this.#plan(question, asking);
+    const { slices, blocks } = await this.#plan(
+      question,
+      asking,
+      question.search.isExact
+        ? { firstBytes: FIRST_COUNTED_BYTES, largestBytes: LARGEST_DECIDED_BYTES }
+        : {},
+    );
     const fold = new Fold(grouping);
     // Some figures of parts do not make the figure of the whole: those are of one statement.
     const isWhole = question.search.isExact && grouping.measures?.some(needsAll) === true;
@@ -127,10 +138,11 @@ export class Engine {
   async #plan(
     { customer, begin, end, prefixes }: Question,
     { signal, onProgress }: Asking,
+    options: SliceOptions = {},
   ): Promise<{ slices: readonly Slice[]; blocks: number }> {
     const request = { customer, begin, end };
     const { slices } = await attempt(signal, () =>
-      planSearch(this.#store, request, prefixes, signal),
+      planSearch(this.#store, request, prefixes, signal, options),
     );
     const blocks = slices.reduce((sum, slice) => sum + slice.blocks, 0);
     onProgress?.({ doneBlocks: 0, blocks });

@@ -14,7 +14,13 @@ import { partialKey, type Partials } from "./partials.ts";
 import { planSearch, type Hour, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
 import { isDecidedByStore, runSlice } from "./run-slice.ts";
-import type { Slice, SliceOptions } from "./slices.ts";
+import {
+  FIRST_COUNTED_BYTES,
+  LARGEST_DECIDED_BYTES,
+  LARGEST_SENT_BYTES,
+  type Slice,
+  type SliceOptions,
+} from "./slices.ts";
 import type { StatementPool } from "./statement-pool.ts";
 import type { Finds } from "./tally.ts";
 
@@ -25,13 +31,6 @@ const ATTEMPTS_WHEN_ANSWERED = 2;
 const FIRST_BACKOFF_MS = 100;
 const FULL_PROGRESS = 2 ** 32;
 const MEBIBYTE = 1024 * 1024;
-/**
- * Messages of a slice. Half a second of reading at most; large ones are cheaper, as where two meet, each form
- * that lines have is a granule that both read. What is sent here to be decided must be held.
- */
-const LARGEST_BYTES = 512 * MEBIBYTE;
-const LARGEST_SENT_BYTES = 128 * MEBIBYTE;
-const FIRST_COUNTED_BYTES = 64 * MEBIBYTE;
 const FIRST_PRUNED_BYTES = 128 * MEBIBYTE;
 const MANY_THREADS_BYTES = 64 * MEBIBYTE;
 /** What the store's users may ask for (schemas/users.sql). */
@@ -365,7 +364,9 @@ export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): 
     compiled.matchesEverything &&
     request.xSplits.length === 0 &&
     request.ySplits.length === 0;
-  const largestBytes = isDecidedByStore(request, compiled) ? LARGEST_BYTES : LARGEST_SENT_BYTES;
+  const largestBytes = isDecidedByStore(request, compiled)
+    ? LARGEST_DECIDED_BYTES
+    : LARGEST_SENT_BYTES;
   return {
     largestBytes,
     // A count is certain only with the last slice, and newest events of keys mostly are: no need to begin small.

@@ -1,10 +1,19 @@
 // Cuts the hours of a plan into slices, each of one statement: aligned, so that another search's are the same.
 import type { Hour } from "./plan.ts";
 
-/** The first slice is small, so that something can be shown soon; each next may be four times as large. */
-const FIRST_BYTES = 16 * 1024 * 1024;
-const LARGEST_BYTES = 128 * 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
+/** Bytes of messages. The first slice is small, so that something can be shown soon; each next may be larger. */
+const FIRST_BYTES = 16 * MEBIBYTE;
 const GROWTH = 4;
+/** Where an answer is certain only with the last slice, the first need not be that small. */
+export const FIRST_COUNTED_BYTES = 64 * MEBIBYTE;
+/** Of events that are sent to be decided here: they are held meanwhile. */
+export const LARGEST_SENT_BYTES = 128 * MEBIBYTE;
+/**
+ * Of events that the store decides itself: half a second of reading. Large slices are cheaper: where two meet,
+ * each form that lines have is a granule that both read.
+ */
+export const LARGEST_DECIDED_BYTES = 512 * MEBIBYTE;
 /** Parts of a day, and whole days, as the partitions of the store are; no slice of sparse hours is longer than 256 days. */
 const SPANS_HOURS = [2, 4, 8, ...Array.from({ length: 9 }, (_, n) => 24 * 2 ** n)];
 
@@ -42,7 +51,7 @@ export interface Slice {
 export function formSlices(hours: readonly Hour[], options: SliceOptions = {}): Slice[] {
   const {
     firstBytes = FIRST_BYTES,
-    largestBytes = LARGEST_BYTES,
+    largestBytes = LARGEST_SENT_BYTES,
     isCounted = () => false,
   } = options;
   const slices: Slice[] = [];
