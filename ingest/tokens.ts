@@ -15,7 +15,7 @@ import {
   type SignedContent,
 } from "./keys/owner-signature.ts";
 import { denied, type Principal } from "./keys/permission.ts";
-import { KeyRecords, type Key } from "./keys/records.ts";
+import { isActive, KeyRecords, type Key } from "./keys/records.ts";
 import { checkRecord, completeFacts, type TokenRequest } from "./keys/request.ts";
 import { checkSecret, hashSecret, newSecret } from "./keys/secret.ts";
 import { SeenSignatures } from "./keys/seen-signatures.ts";
@@ -81,9 +81,7 @@ export class TokenStore {
     const hash = hashSecret(secret);
     const name = hash.toString("base64");
     const keys = this.#decide(address, name, () => {
-      const known = this.#records
-        .findBySecret(hash)
-        .filter(({ record }) => record.revokedAt === undefined);
+      const known = this.#records.findBySecret(hash).filter(({ record }) => isActive(record));
       if (known.length === 0)
         throw denied("BAD_TOKEN", "unknown", "the token is unknown or revoked");
       const valid = known.filter((key) => !this.#isExpired(key));
@@ -109,7 +107,8 @@ export class TokenStore {
     const { keyId, signature } = header;
     const key = this.#decide(address, keyId, () => {
       const known = this.#records.findById(keyId);
-      const sealed = known?.record.revokedAt === undefined ? known?.record.sealedSecret : undefined;
+      const sealed =
+        known !== undefined && isActive(known.record) ? known.record.sealedSecret : undefined;
       const ownerKey = sealed === undefined ? NO_KEY : this.#unseal(keyId, sealed);
       const isGood = isOwnerSignature(ownerKey, request, signature);
       if (known === undefined || sealed === undefined || !isGood) {
@@ -177,16 +176,19 @@ export class TokenStore {
 
   /** @throws LogboomError NOT_FOUND for an unknown id. Revoking twice is harmless. */
   async revoke(id: string): Promise<TokenRecord> {
-    const record = this.#records.findById(id)?.record;
-    if (record === undefined) throw new LogboomError("NOT_FOUND", `no token has the id "${id}"`);
+    const record = this.#find(id);
     if (record.revokedAt !== undefined) return record;
-    const revoked = {
+    return this.#change({ ...record, revokedAt: new Date(this.#now()).toISOString() });
+  }
+
+  /** Makes a key good for nothing, or good again. @throws LogboomError NOT_FOUND for an unknown id. */
+  async setActive(id: string, willBeActive: boolean): Promise<TokenRecord> {
+    const { suspendedAt, ...record } = this.#find(id);
+    if (willBeActive === (suspendedAt === undefined)) return this.#find(id);
+    return this.#change({
       ...record,
-      revision: (record.revision ?? 0) + 1,
-      revokedAt: new Date(this.#now()).toISOString(),
-    };
-    await this.#put(revoked);
-    return revoked;
+      ...(!willBeActive && { suspendedAt: new Date(this.#now()).toISOString() }),
+    });
   }
 
   /** Makes sure that a token of this id has this secret; used for tokens from the environment. */
@@ -209,6 +211,18 @@ export class TokenStore {
     if (this.#lastUses.apply(content)) return;
     const record = tokenRecord.safeParse(content);
     if (record.success) this.#records.apply(record.data);
+  }
+
+  #find(id: string): TokenRecord {
+    const record = this.#records.findById(id)?.record;
+    if (record !== undefined) return record;
+    throw new LogboomError("NOT_FOUND", `no token has the id "${id}"`);
+  }
+
+  async #change(record: TokenRecord): Promise<TokenRecord> {
+    const changed = { ...record, revision: (record.revision ?? 0) + 1 };
+    await this.#put(changed);
+    return changed;
   }
 
   async #put(record: TokenRecord): Promise<void> {
