@@ -18,8 +18,8 @@ import { denied, type Principal } from "./keys/permission.ts";
 import { isActive, KeyRecords, type Key } from "./keys/records.ts";
 import { checkRecord, completeFacts, type TokenRequest } from "./keys/request.ts";
 import { checkSecret, hashSecret, newSecret } from "./keys/secret.ts";
-import { SeenSignatures } from "./keys/seen-signatures.ts";
-import type { Consumption, Log } from "./log/log.ts";
+import { UsedSignatures } from "./keys/used-signatures.ts";
+import type { Consumption, Log, LogRecord } from "./log/log.ts";
 
 export type { Prefixes, Principal } from "./keys/permission.ts";
 export type { TokenRequest } from "./keys/request.ts";
@@ -45,7 +45,7 @@ export class TokenStore {
   readonly #records = new KeyRecords();
   readonly #lastUses: LastUses;
   readonly #guesses: Guesses;
-  readonly #seenSignatures = new SeenSignatures();
+  readonly #usedSignatures: UsedSignatures;
   readonly #log: Log;
   readonly #options: TokenStoreOptions;
   readonly #now: () => number;
@@ -57,12 +57,13 @@ export class TokenStore {
     this.#now = options.now ?? Date.now;
     this.#lastUses = new LastUses(log, { now: this.#now });
     this.#guesses = new Guesses({ now: this.#now });
+    this.#usedSignatures = new UsedSignatures(log, { now: this.#now });
   }
 
   /** Reads all keys from the log and goes on following it: a revocation elsewhere takes effect here. */
   static async open(log: Log, options: TokenStoreOptions = {}): Promise<TokenStore> {
     const store = new TokenStore(log, options);
-    store.#following = await log.follow("accounts", ({ value }) => store.#take(value));
+    store.#following = await log.follow("accounts", (record) => store.#take(record));
     return store;
   }
 
@@ -96,12 +97,12 @@ export class TokenStore {
   }
 
   /**
-   * Who signed the request with a Logentries owner key; a signature is good once, on this edge, and while
+   * Who signed the request with a Logentries owner key; a signature is good once, over all processes, and while
    * its Date is within 15 minutes of the clock.
    *
-   * @throws LogboomError BAD_TOKEN with its reason, RATE_LIMITED, or UNAVAILABLE without the master key.
+   * @throws LogboomError BAD_TOKEN with its reason, RATE_LIMITED, or UNAVAILABLE without the master key or the log.
    */
-  authenticateOwner(request: SignedRequest, address = ANYWHERE): Principal {
+  async authenticateOwner(request: SignedRequest, address = ANYWHERE): Promise<Principal> {
     const header = readOwnerHeader(request.authorization);
     if (header === undefined) throw this.#missing();
     const { keyId, signature } = header;
@@ -128,7 +129,7 @@ export class TokenStore {
         { field: "Date", value: request.date.slice(0, 100), limit: MAX_SKEW_MS / 1000 },
       );
     }
-    if (!this.#seenSignatures.use(keyId, signature, date + MAX_SKEW_MS, now)) {
+    if (!(await this.#usedSignatures.use(keyId, signature, date + MAX_SKEW_MS))) {
       this.#count("replayed");
       throw denied(
         "BAD_TOKEN",
@@ -206,11 +207,12 @@ export class TokenStore {
   }
 
   /** Records that a later version wrote, or that cannot be read, are not this one's to judge. */
-  #take(value: Buffer): void {
-    const content = parseJson(value);
+  #take(record: LogRecord): void {
+    if (this.#usedSignatures.take(record)) return;
+    const content = parseJson(record.value);
     if (this.#lastUses.apply(content)) return;
-    const record = tokenRecord.safeParse(content);
-    if (record.success) this.#records.apply(record.data);
+    const token = tokenRecord.safeParse(content);
+    if (token.success) this.#records.apply(token.data);
   }
 
   #find(id: string): TokenRecord {

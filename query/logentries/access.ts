@@ -41,7 +41,7 @@ export function guarded(
       throw denied("NO_PERMISSION", "wrong-kind", "this needs the signature of an owner key");
     }
     const principal = isSigned
-      ? tokens.authenticateOwner(
+      ? await tokens.authenticateOwner(
           {
             authorization: [authorization].flat()[0],
             method,
