@@ -105,7 +105,7 @@ export class UsedSignatures {
     }
   }
 
-  /** Removes what is out of date, once a minute at most: from the stream, and so from everybody's memory. */
+  /** Forgets what is out of date, once a minute at most, and removes it from the stream. */
   async #sweep(): Promise<void> {
     const now = this.#now();
     if (now - this.#sweptAt < SWEEP_MS) return;
