@@ -170,8 +170,13 @@ async function namesOf(
   const known = await catalog.logsets(principal);
   return sets.map(({ id }) => {
     const set = known.find((one) => one.id === id);
-    if (set === undefined)
-      throw invalid(["logsets_info"], `there is no logset "${id.slice(0, 100)}"`);
+    if (set === undefined) {
+      const shown = id.slice(0, 100);
+      throw invalid(
+        ["logsets_info"],
+        `unexpected "${shown}" in "logsets_info"; there is no such logset`,
+      );
+    }
     return set.name;
   });
 }

@@ -160,7 +160,7 @@ export function createLogentriesRoutes(options: VendorOptions): Router {
   );
   for (const root of ["query", "management", "download", "usage", "log_search"]) {
     router.all(
-      `/${root}/{*other}`,
+      `/${root}{/*other}`,
       serve(serving, {
         GET: nothing,
         POST: nothing,

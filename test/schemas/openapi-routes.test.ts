@@ -72,7 +72,7 @@ function pathsOf(router: unknown): string[] {
 
 /** Those that catch what is served nowhere are no routes. */
 function isCatchAll(path: string): boolean {
-  return path.includes("{*");
+  return path.includes("*");
 }
 
 const describedPath = (path: string) => path.replaceAll(/:(\w+)/g, "{$1}");
