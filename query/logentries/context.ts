@@ -1,6 +1,7 @@
 // The events around one, in the logs that the request names.
 import type { FoundEvent } from "../ask/question.ts";
-import type { Reply } from "../exchange/exchange.ts";
+import type { Principal } from "../../ingest/keys/permission.ts";
+import type { Exchange, Reply } from "../exchange/exchange.ts";
 import {
   badParameter,
   textParameter,
@@ -9,6 +10,7 @@ import {
 } from "../exchange/parameters.ts";
 import { parseLeql } from "../language/leql.ts";
 import { notFound, type Asked } from "./access.ts";
+import type { KnownLog } from "./catalog.ts";
 import { eventsOf } from "./download.ts";
 import { toLeqlEvent } from "./event.ts";
 import { baseOf, DEFAULT_EVENTS, MAX_EVENTS, questionOf, type QueryContext } from "./query.ts";
@@ -36,15 +38,8 @@ export async function showContext(
   });
   const logs = await catalog.find(principal, idsOf(textParameter(query, "log_keys")));
   const everything = parseLeql("");
-  const moment = { from: timestamp, to: timestamp + 1 };
-  let place: FoundEvent | undefined;
-  for await (const event of eventsOf(
-    engine,
-    questionOf(principal, logs, everything, moment),
-    exchange,
-  )) {
-    if (String(event.ingested) === sequence) place = event;
-  }
+  const moment = momentOf(timestamp);
+  const place = await findEvent(engine, principal, logs, { timestamp, sequence }, exchange);
   if (place === undefined) throw notFound("event", sequence);
   const question = {
     ...questionOf(principal, logs, everything, moment),
@@ -64,4 +59,23 @@ export async function showContext(
       ),
     },
   };
+}
+
+/** The event of a number within its ms; undefined when there is none. */
+export async function findEvent(
+  engine: QueryContext["engine"],
+  principal: Principal,
+  logs: readonly KnownLog[],
+  { timestamp, sequence }: { readonly timestamp: number; readonly sequence: string },
+  exchange: Exchange,
+): Promise<FoundEvent | undefined> {
+  const question = questionOf(principal, logs, parseLeql(""), momentOf(timestamp));
+  for await (const event of eventsOf(engine, question, exchange)) {
+    if (String(event.ingested) === sequence) return event;
+  }
+  return undefined;
+}
+
+function momentOf(timestamp: number) {
+  return { from: timestamp, to: timestamp + 1 };
 }

@@ -8,6 +8,7 @@ import {
 } from "../exchange/parameters.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { notFound, type Asked } from "./access.ts";
+import { findEvent } from "./context.ts";
 import {
   DEFAULT_EVENTS,
   MAX_EVENTS,
@@ -18,9 +19,11 @@ import {
 } from "./query.ts";
 import { duringOf, idsOf, readPosted } from "./query-input.ts";
 import { findSavedQuery } from "./saved-queries.ts";
-import { readDuring, toSpan } from "./times.ts";
+import { readDuring } from "./times.ts";
 
 const MAX_LOGS = 500;
+/** Of unsigned 64 bits. */
+const MAX_TIE = "18446744073709551615";
 
 export type QueryRequestContext = QueryContext & Pick<VendorOptions, "records">;
 
@@ -69,7 +72,7 @@ export function pollStarted(
   return pollQuery(context, principal, exchange, exchange.params["query"] ?? "");
 }
 
-function start(
+async function start(
   context: QueryRequestContext,
   { principal, exchange }: Asked,
   logs: readonly string[],
@@ -93,16 +96,32 @@ function start(
   if (sequence !== undefined && !/^\d{1,19}$/.test(sequence)) {
     throw badParameter("sequence_number", sequence, "the one of an event");
   }
-  const { begin, end } = toSpan(during);
-  // From an event on: the one of this number, at the very time where the request begins.
-  const after =
-    sequence === undefined
-      ? undefined
-      : { time: String(newestFirst ? end : begin), ingested: sequence, tie: "0" };
+  const span = { from: during.from, to: during.to };
+  let after: QuerySpec["after"];
+  if (sequence !== undefined) {
+    const timestamp = newestFirst ? during.to : during.from;
+    const known = await context.catalog.find(principal, logs);
+    const event = await findEvent(
+      context.engine,
+      principal,
+      known,
+      { timestamp, sequence },
+      exchange,
+    );
+    if (event === undefined) throw notFound("event", sequence);
+    const { time, ingested } = event;
+    // Just before the event in the order of the answer.
+    after = newestFirst
+      ? { time: String(time), ingested: String(ingested + 1n), tie: "0" }
+      : { time: String(time), ingested: String(ingested - 1n), tie: MAX_TIE };
+    // The end is not within the time asked for, but the event there is.
+    if (newestFirst) span.to += 1;
+  }
   const asked: Omit<QuerySpec, "salt" | "perPage"> = {
     logs: [...logs],
     statement,
     ...during,
+    ...span,
     newestFirst,
     ...(after !== undefined && { after }),
   };

@@ -169,6 +169,29 @@ describe("queries of events", () => {
     expect(isNewest ? found.toReversed() : found).toEqual(upTo(total));
   });
 
+  test.each([true, false])(
+    "a query begins at the event of a number (newest first: %s)",
+    async (isNewest) => {
+      const { json } = await get(`/query/logs/${logIds["access"]}?query=where(n=30)&${span}`);
+      const { timestamp, sequence_number_str: number } = (json as Events).events[0] ?? {
+        timestamp: 0,
+        sequence_number_str: "",
+      };
+      const times = isNewest
+        ? `from=${begin}&to=${timestamp}`
+        : `from=${timestamp}&to=${begin + total * 1000}`;
+      const ask = (sequence: string) =>
+        get(
+          `/query/logs/${logIds["access"]}?${times}&most_recent_first=${isNewest}&per_page=3&sequence_number=${sequence}`,
+        );
+      const found = (await ask(number)).json as Events;
+      expect(found.events.map(numberOf)).toEqual(isNewest ? [30, 29, 28] : [30, 31, 32]);
+      const next = (await get(found.links?.[0]?.href ?? "")).json as Events;
+      expect(next.events.map(numberOf)).toEqual(isNewest ? [27, 26, 25] : [33, 34, 35]);
+      expect((await ask("1")).status).toBe(404);
+    },
+  );
+
   test("logs are asked together, by their set, or by a token of theirs", async () => {
     const body = {
       logs: [logIds["access"], logIds["error"]],

@@ -1,34 +1,14 @@
 // Bad input to Logentries' REST API: each is refused in the vendor's own shape, and nothing of it kept.
 import { deflateRawSync } from "node:zlib";
-import express from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { signOwnerRequest } from "../../../ingest/keys/owner-signature.ts";
-import { Limits } from "../../../ingest/limits/limits.ts";
-import { Usage } from "../../../ingest/limits/usage.ts";
-import { TokenStore, type TokenRequest } from "../../../ingest/tokens.ts";
-import { Freshness } from "../../../query/search/freshness.ts";
-import { StatementPool } from "../../../query/search/statement-pool.ts";
-import { createVendorRoutes, type VendorRoutes } from "../../../query/vendors.ts";
-import { readConfig } from "../../../schemas/config.ts";
-import { createInstruments } from "../../../schemas/instruments.ts";
-import {
-  openTestStore,
-  silentLogger,
-  type TestStore,
-} from "../../consumers/store/store-fixture.ts";
-import { serve, type LoopbackServer } from "../../ingest/http-fixture.ts";
-import { makeMasterKey } from "../../ingest/keys/master-key-fixture.ts";
-import { openTempLog, type TempLog } from "../../ingest/log/log-fixture.ts";
+import type { TokenRequest } from "../../../ingest/tokens.ts";
+import { openVendorServer, type VendorServer } from "./vendor-fixture.ts";
 
 const account = "22222222-2222-3333-4444-555555555555";
 const users = `/management/accounts/${account}/users`;
 const user = { user: { email: "a@b.example", first_name: "A", last_name: "B" } };
-let opened: TestStore;
-let temp: TempLog;
-let tokens: TokenStore;
-let usage: Usage;
-let vendors: VendorRoutes;
-let server: LoopbackServer;
+let server: VendorServer;
 const keys: Record<string, { readonly id: string; readonly secret: string }> = {};
 let logId = "";
 
@@ -54,32 +34,10 @@ const given: Readonly<Record<string, Partial<TokenRequest> & Pick<TokenRequest, 
 };
 
 beforeAll(async () => {
-  opened = await openTestStore();
-  temp = await openTempLog();
-  tokens = await TokenStore.open(temp.log, { masterKey: makeMasterKey() });
-  usage = await Usage.open(temp.log);
-  vendors = await createVendorRoutes({
-    config: readConfig({}),
-    log: temp.log,
-    store: opened.reader,
-    pool: new StatementPool(1),
-    freshness: new Freshness(() => temp.log.lag("store")),
-    tokens,
-    limits: new Limits(usage),
-    usage,
-    instruments: createInstruments(false),
-    logger: silentLogger,
-  });
-  const app = express();
-  app.use(vendors.router);
-  server = await serve((request, response) => void app(request, response));
+  server = await openVendorServer();
+  const { tokens } = server;
   for (const [name, request] of Object.entries(given)) {
-    const { record, secret } = await tokens.create({
-      customer: "acme",
-      prefixes: ["", "", "", ""],
-      ...request,
-    });
-    keys[name] = { id: record.id, secret };
+    keys[name] = await server.createKey(request);
   }
   for (const name of ["revoked", "revokedOwner"]) await tokens.revoke(keys[name]?.id ?? "");
   for (const name of ["suspended", "suspendedOwner"]) {
@@ -90,12 +48,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await vendors.close();
   await server[Symbol.asyncDispose]();
-  await usage.close();
-  await tokens.close();
-  await temp[Symbol.asyncDispose]();
-  await opened[Symbol.asyncDispose]();
 });
 
 interface Answered {
