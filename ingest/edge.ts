@@ -9,7 +9,8 @@ import { nativeDoor } from "./protocols/native.ts";
 import { scalyrAddEventsDoor } from "./protocols/scalyr-add-events.ts";
 import { scalyrUploadLogsDoor } from "./protocols/scalyr-upload-logs.ts";
 
-const doors: readonly Door[] = [
+/** Every way in over HTTP. */
+export const doors: readonly Door[] = [
   nativeDoor,
   scalyrUploadLogsDoor,
   scalyrAddEventsDoor,

@@ -15,11 +15,11 @@ import {
   type SignedContent,
 } from "./keys/owner-signature.ts";
 import { denied, type Principal } from "./keys/permission.ts";
-import { KeyRecords, type Key } from "./keys/records.ts";
+import { isActive, KeyRecords, type Key } from "./keys/records.ts";
 import { checkRecord, completeFacts, type TokenRequest } from "./keys/request.ts";
 import { checkSecret, hashSecret, newSecret } from "./keys/secret.ts";
-import { SeenSignatures } from "./keys/seen-signatures.ts";
-import type { Consumption, Log } from "./log/log.ts";
+import { UsedSignatures } from "./keys/used-signatures.ts";
+import type { Consumption, Log, LogRecord } from "./log/log.ts";
 
 export type { Prefixes, Principal } from "./keys/permission.ts";
 export type { TokenRequest } from "./keys/request.ts";
@@ -45,7 +45,7 @@ export class TokenStore {
   readonly #records = new KeyRecords();
   readonly #lastUses: LastUses;
   readonly #guesses: Guesses;
-  readonly #seenSignatures = new SeenSignatures();
+  readonly #usedSignatures: UsedSignatures;
   readonly #log: Log;
   readonly #options: TokenStoreOptions;
   readonly #now: () => number;
@@ -57,12 +57,13 @@ export class TokenStore {
     this.#now = options.now ?? Date.now;
     this.#lastUses = new LastUses(log, { now: this.#now });
     this.#guesses = new Guesses({ now: this.#now });
+    this.#usedSignatures = new UsedSignatures(log, { now: this.#now });
   }
 
   /** Reads all keys from the log and goes on following it: a revocation elsewhere takes effect here. */
   static async open(log: Log, options: TokenStoreOptions = {}): Promise<TokenStore> {
     const store = new TokenStore(log, options);
-    store.#following = await log.follow("accounts", ({ value }) => store.#take(value));
+    store.#following = await log.follow("accounts", (record) => store.#take(record));
     return store;
   }
 
@@ -81,9 +82,7 @@ export class TokenStore {
     const hash = hashSecret(secret);
     const name = hash.toString("base64");
     const keys = this.#decide(address, name, () => {
-      const known = this.#records
-        .findBySecret(hash)
-        .filter(({ record }) => record.revokedAt === undefined);
+      const known = this.#records.findBySecret(hash).filter(({ record }) => isActive(record));
       if (known.length === 0)
         throw denied("BAD_TOKEN", "unknown", "the token is unknown or revoked");
       const valid = known.filter((key) => !this.#isExpired(key));
@@ -98,18 +97,19 @@ export class TokenStore {
   }
 
   /**
-   * Who signed the request with a Logentries owner key; a signature is good once, on this edge, and while
+   * Who signed the request with a Logentries owner key; a signature is good once, over all processes, and while
    * its Date is within 15 minutes of the clock.
    *
-   * @throws LogboomError BAD_TOKEN with its reason, RATE_LIMITED, or UNAVAILABLE without the master key.
+   * @throws LogboomError BAD_TOKEN with its reason, RATE_LIMITED, or UNAVAILABLE without the master key or the log.
    */
-  authenticateOwner(request: SignedRequest, address = ANYWHERE): Principal {
+  async authenticateOwner(request: SignedRequest, address = ANYWHERE): Promise<Principal> {
     const header = readOwnerHeader(request.authorization);
     if (header === undefined) throw this.#missing();
     const { keyId, signature } = header;
     const key = this.#decide(address, keyId, () => {
       const known = this.#records.findById(keyId);
-      const sealed = known?.record.revokedAt === undefined ? known?.record.sealedSecret : undefined;
+      const sealed =
+        known !== undefined && isActive(known.record) ? known.record.sealedSecret : undefined;
       const ownerKey = sealed === undefined ? NO_KEY : this.#unseal(keyId, sealed);
       const isGood = isOwnerSignature(ownerKey, request, signature);
       if (known === undefined || sealed === undefined || !isGood) {
@@ -129,7 +129,7 @@ export class TokenStore {
         { field: "Date", value: request.date.slice(0, 100), limit: MAX_SKEW_MS / 1000 },
       );
     }
-    if (!this.#seenSignatures.use(keyId, signature, date + MAX_SKEW_MS, now)) {
+    if (!(await this.#usedSignatures.use(keyId, signature, date + MAX_SKEW_MS))) {
       this.#count("replayed");
       throw denied(
         "BAD_TOKEN",
@@ -177,16 +177,19 @@ export class TokenStore {
 
   /** @throws LogboomError NOT_FOUND for an unknown id. Revoking twice is harmless. */
   async revoke(id: string): Promise<TokenRecord> {
-    const record = this.#records.findById(id)?.record;
-    if (record === undefined) throw new LogboomError("NOT_FOUND", `no token has the id "${id}"`);
+    const record = this.#find(id);
     if (record.revokedAt !== undefined) return record;
-    const revoked = {
+    return this.#change({ ...record, revokedAt: new Date(this.#now()).toISOString() });
+  }
+
+  /** Makes a key good for nothing, or good again. @throws LogboomError NOT_FOUND for an unknown id. */
+  async setActive(id: string, willBeActive: boolean): Promise<TokenRecord> {
+    const { suspendedAt, ...record } = this.#find(id);
+    if (willBeActive === (suspendedAt === undefined)) return this.#find(id);
+    return this.#change({
       ...record,
-      revision: (record.revision ?? 0) + 1,
-      revokedAt: new Date(this.#now()).toISOString(),
-    };
-    await this.#put(revoked);
-    return revoked;
+      ...(!willBeActive && { suspendedAt: new Date(this.#now()).toISOString() }),
+    });
   }
 
   /** Makes sure that a token of this id has this secret; used for tokens from the environment. */
@@ -204,11 +207,24 @@ export class TokenStore {
   }
 
   /** Records that a later version wrote, or that cannot be read, are not this one's to judge. */
-  #take(value: Buffer): void {
-    const content = parseJson(value);
+  #take(record: LogRecord): void {
+    if (this.#usedSignatures.take(record)) return;
+    const content = parseJson(record.value);
     if (this.#lastUses.apply(content)) return;
-    const record = tokenRecord.safeParse(content);
-    if (record.success) this.#records.apply(record.data);
+    const token = tokenRecord.safeParse(content);
+    if (token.success) this.#records.apply(token.data);
+  }
+
+  #find(id: string): TokenRecord {
+    const record = this.#records.findById(id)?.record;
+    if (record !== undefined) return record;
+    throw new LogboomError("NOT_FOUND", `no token has the id "${id}"`);
+  }
+
+  async #change(record: TokenRecord): Promise<TokenRecord> {
+    const changed = { ...record, revision: (record.revision ?? 0) + 1 };
+    await this.#put(changed);
+    return changed;
   }
 
   async #put(record: TokenRecord): Promise<void> {

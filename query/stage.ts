@@ -36,7 +36,14 @@ export async function startQuery(options: QueryOptions): Promise<Stage> {
   const searches = new Searches({ ...shared, freshness });
   const usage = keep(await Usage.open(log));
   const limits = new Limits(usage);
-  const vendors = await createVendorRoutes({ ...shared, log, tokens, limits, usage });
+  const vendors = await createVendorRoutes({
+    ...shared,
+    freshness,
+    log,
+    tokens,
+    limits,
+    usage,
+  });
   return {
     routes: [createSearchRoutes({ searches, tokens, instruments, logger }), vendors.router],
     // Tokens come by the log: without it a revocation would not be seen.

@@ -172,11 +172,17 @@ function listTokens(tokens: TokenStore, args: readonly string[]): void {
     customer,
     prefixes,
     createdAt,
+    suspendedAt,
     revokedAt,
     lastUsedAt,
     ...more
   } of listed) {
-    const state = revokedAt === undefined ? "active" : `revoked ${revokedAt}`;
+    const state =
+      revokedAt !== undefined
+        ? `revoked ${revokedAt}`
+        : suspendedAt !== undefined
+          ? `suspended ${suspendedAt}`
+          : "active";
     const used = lastUsedAt === undefined ? "never used" : `used ${lastUsedAt}`;
     const facts = [JSON.stringify(prefixes)];
     if (Object.keys(more).length > 0) facts.push(JSON.stringify(more));

@@ -16,6 +16,7 @@ import { createLogglyRoutes } from "./loggly/routes.ts";
 import { createLogtraceRoutes } from "./logtrace/routes.ts";
 import { createScalyrRoutes } from "./scalyr/routes.ts";
 import { Records } from "./records.ts";
+import type { Freshness } from "./search/freshness.ts";
 import type { StatementPool } from "./search/statement-pool.ts";
 
 export interface VendorRoutesOptions {
@@ -25,6 +26,7 @@ export interface VendorRoutesOptions {
   readonly store: StoreClient;
   /** Shared with the native searches, so that a customer has one share of both. */
   readonly pool: StatementPool;
+  readonly freshness: Freshness;
   readonly tokens: TokenStore;
   readonly limits: Limits;
   readonly usage: Usage;

@@ -46,12 +46,30 @@ const identifier = z
 /** Raw connections are off unless their port is set; 0 is any free one. */
 const rawPort = whole(0, 65535).optional();
 
+const maxDataHubs = 16;
+
+/** `PORT=TOKEN`, several parted by commas. */
+const dataHubs = z
+  .string()
+  .transform((text) =>
+    text.split(",").map((one) => /^\s*(\d{1,5})=([\x21-\x7e]{16,255})\s*$/.exec(one)),
+  )
+  .refine((all) => all.every((one) => one !== null && Number(one[1]) <= 65535), {
+    error: "must be PORT=TOKEN, several parted by commas",
+  })
+  .refine((all) => all.length <= maxDataHubs, { error: `must be ${maxDataHubs} ports at most` })
+  .transform((all) => all.map((one) => ({ port: Number(one?.[1]), token: one?.[2] ?? "" })))
+  .optional();
+
 /** Every variable with its default and what it is for; the README's table is rendered from this. */
 export const environment = {
   LOGBOOM_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   LOGBOOM_PORT: whole(0, 65535).default(7024).describe("port of ingest, search and operations"),
   LOGBOOM_TOKEN_TCP_PORT: rawPort.describe("port of Logentries' token lines, TCP and UDP"),
   LOGBOOM_TOKEN_TLS_PORT: rawPort.describe("port of Logentries' token lines over TLS"),
+  LOGBOOM_DATAHUB: dataHubs.describe(
+    "ports of Logentries' DataHub, TCP, each with the token of its log: `10000=TOKEN,10001=TOKEN`",
+  ),
   LOGBOOM_SYSLOG_PORT: rawPort.describe(
     "port of Loggly's syslog over TCP, and over TLS given a certificate",
   ),
@@ -248,7 +266,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 function isSecret(name: string): boolean {
-  return /_(TOKEN|PASSWORD)$/.test(name) || /^LOGBOOM_(MASTER|LOGSTASH)_KEY$/.test(name);
+  return /_(TOKEN|PASSWORD)$/.test(name) || /^LOGBOOM_((MASTER|LOGSTASH)_KEY|DATAHUB)$/.test(name);
 }
 
 /** What no single variable shows. */

@@ -14,31 +14,14 @@ import {
   logtraceReply,
   scalyrReply,
 } from "./api/ingest.ts";
+import { logentriesManagementPaths } from "./api/logentries-management.ts";
+import { logentriesPullPaths, logentriesQueryPaths } from "./api/logentries-query.ts";
+import { logglyPaths } from "./api/loggly.ts";
+import { logtracePaths } from "./api/logtrace.ts";
+import { failures, json, text } from "./api/operation.ts";
+import { scalyrPaths } from "./api/scalyr.ts";
 import { searchForm, searchReply } from "./api/search.ts";
-import { errorCatalogue, type ErrorCode } from "./errors.ts";
-
-const text = { schema: { type: "string" } };
-
-function json(schema: z.ZodType): object {
-  return { "application/json": { schema: z.toJSONSchema(schema, { io: "input" }) } };
-}
-
-/** Responses of the catalogue's codes, one for each HTTP status. */
-function failures(codes: readonly ErrorCode[], content: object): Record<string, object> {
-  const byStatus = Map.groupBy(codes, (code) => errorCatalogue[code].status);
-  return Object.fromEntries(
-    [...byStatus].map(([status, sharing]) => [
-      String(status),
-      {
-        description: sharing.map((code) => `${code}: ${errorCatalogue[code].sentence}`).join("; "),
-        content,
-        ...([429, 503].includes(status) && {
-          headers: { "Retry-After": { schema: { type: "integer" }, description: "seconds" } },
-        }),
-      },
-    ]),
-  );
-}
+import type { ErrorCode } from "./errors.ts";
 
 const requestFailures = [
   "BAD_REQUEST",
@@ -79,6 +62,10 @@ export const openApiDocument = {
   tags: [
     { name: "ingest", description: "events in" },
     { name: "search", description: "answers out" },
+    { name: "loggly", description: "Loggly's retrieval" },
+    { name: "logentries", description: "Logentries' REST API; also below /log_search" },
+    { name: "logtrace", description: "LogTrace's queries and figures" },
+    { name: "scalyr", description: "Scalyr's queries and files" },
     { name: "operations", description: "what operators ask" },
   ],
   components: {
@@ -90,7 +77,16 @@ export const openApiDocument = {
         description: '"Token <token>": a write token for ingest, a read token for search',
       },
       cookie: { type: "apiKey", in: "cookie", name: "read_token" },
-      bearer: { type: "http", scheme: "bearer", description: "a LogTrace key" },
+      bearer: { type: "http", scheme: "bearer", description: "a LogTrace key, a Loggly token" },
+      basic: { type: "http", scheme: "basic", description: "a Loggly token as the password" },
+      logentriesKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      logentriesOwner: {
+        type: "apiKey",
+        in: "header",
+        name: "authorization-api-key",
+        description:
+          "KEYID:SIGNATURE; base64 of HMAC-SHA1, under the owner key, of method, Content-Type, Date, path without slashes around it, and base64 of the body's SHA-256",
+      },
       scalyrToken: { type: "apiKey", in: "query", name: "token" },
     },
   },
@@ -176,6 +172,31 @@ export const openApiDocument = {
       "Store an event a line, as Loggly",
       "text/plain",
     ),
+    "/inputs/{token}.gif": {
+      get: {
+        operationId: "logglyPixel",
+        tags: ["ingest"],
+        summary: "Store one event, as a pixel of Loggly",
+        description: "Tags may follow in the path, /inputs/{token}/tag/T1,T2/pixel.gif.",
+        security: [],
+        parameters: [
+          tokenParameter,
+          {
+            name: "PLAINTEXT",
+            in: "query",
+            description: "the event; else all parameters are fields of one, but for DT",
+            ...text,
+          },
+        ],
+        responses: {
+          "200": { description: "the event is durable", content: { "image/gif": {} } },
+          ...failures(
+            requestFailures.filter((code) => code !== "BAD_TOKEN"),
+            json(logglyReply),
+          ),
+        },
+      },
+    },
     "/v1/logs/ingest": {
       post: {
         operationId: "logtraceIngest",
@@ -190,6 +211,21 @@ export const openApiDocument = {
       },
     },
     "/v1/logs/{token}": {
+      get: {
+        operationId: "logentriesPixel",
+        tags: ["ingest"],
+        summary: "Store a text as one event, as a pixel of Logentries",
+        description: "Also at /noformat/logs/{token}.",
+        security: [],
+        parameters: [
+          tokenParameter,
+          { name: "e", in: "query", required: true, description: "the text, as base64", ...text },
+        ],
+        responses: {
+          "200": { description: "the event is durable", content: { "image/gif": {} } },
+          ...failures(requestFailures, json(logentriesFailure)),
+        },
+      },
       post: {
         operationId: "logentriesIngest",
         tags: ["ingest"],
@@ -226,6 +262,12 @@ export const openApiDocument = {
         },
       },
     },
+    ...logglyPaths,
+    ...logtracePaths,
+    ...scalyrPaths,
+    ...logentriesQueryPaths,
+    ...logentriesManagementPaths,
+    ...logentriesPullPaths,
     "/health": operation("health", "Whether the process is alive", "alive", []),
     "/ready": operation(
       "ready",
@@ -233,6 +275,7 @@ export const openApiDocument = {
       "all are up",
       ["UNAVAILABLE"],
     ),
+    "/openapi.json": operation("openapi", "This description", "the description", []),
     "/metrics": operation("metrics", "Metrics in the Prometheus text format", "the metrics", []),
   },
 } as const;

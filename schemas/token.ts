@@ -50,7 +50,7 @@ export type EndpointFamily = (typeof endpointFamilies)[number];
 /** Why a request is refused on account of its key: `details.reason` of BAD_TOKEN and NO_PERMISSION. */
 export type DenialReason =
   | "missing"
-  /** Unknown or revoked: which of both, a caller does not learn. */
+  /** Unknown, suspended or revoked: which of these, a caller does not learn. */
   | "unknown"
   | "expired"
   | "wrong-kind"
@@ -66,7 +66,7 @@ export const customerId = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be 1 to 64 letters, digits, . _ or -");
 
 /** It becomes a label of events. */
-const labelName = z
+export const labelName = z
   .string()
   .regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "must be 1 to 255 characters without control characters")
   .refine((text) => Buffer.byteLength(text) <= 255, "must have at most 255 bytes");
@@ -82,6 +82,8 @@ export const tokenRecord = z
     /** Counts the record's replacements, so that an older one that is read later changes nothing. */
     revision: z.int().nonnegative().optional(),
     kind: z.enum(tokenKinds),
+    /** What its maker calls it. */
+    name: z.string().max(200).optional(),
     customer: customerId,
     /** The labels that it may write, or read, start with these; empty allows all. */
     prefixes: z.tuple([z.string(), z.string(), z.string(), z.string()]),
@@ -103,6 +105,9 @@ export const tokenRecord = z
     sealedSecret: z.base64().min(1).optional(),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().optional(),
+    /** It is good for nothing until it is made active again. */
+    suspendedAt: z.iso.datetime().optional(),
+    /** For good. */
     revokedAt: z.iso.datetime().optional(),
   })
   .refine(

@@ -9,6 +9,11 @@ export interface Key {
   readonly principal: Principal;
 }
 
+/** Whether the key is good for anything, unless it has expired. */
+export function isActive({ suspendedAt, revokedAt }: TokenRecord): boolean {
+  return suspendedAt === undefined && revokedAt === undefined;
+}
+
 const NO_HASH = Buffer.alloc(32);
 
 export class KeyRecords {

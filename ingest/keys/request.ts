@@ -15,7 +15,15 @@ import type { Prefixes } from "./permission.ts";
 export interface TokenRequest extends Partial<
   Pick<
     TokenRecord,
-    "environment" | "scopes" | "tier" | "logset" | "log" | "account" | "limits" | "expiresAt"
+    | "name"
+    | "environment"
+    | "scopes"
+    | "tier"
+    | "logset"
+    | "log"
+    | "account"
+    | "limits"
+    | "expiresAt"
   >
 > {
   readonly kind: TokenKind;

@@ -118,7 +118,8 @@ function skipSpaces(line: Buffer, from: number): number {
   return position;
 }
 
-function withLineBreaks(message: Buffer): Buffer {
+/** U+2028 stands for a line break. */
+export function withLineBreaks(message: Buffer): Buffer {
   // Its first byte is looked for three times as fast, and is rare.
   if (!message.includes(LINE_SEPARATOR_LEAD) || !message.includes(LINE_SEPARATOR)) return message;
   return Buffer.from(message.toString("utf8").replaceAll("\u2028", "\n"));

@@ -7,6 +7,7 @@ import type { TokenKind } from "../../schemas/token.ts";
 import type { Acceptor } from "../accept.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
+import { logentriesDataHub } from "../protocols/logentries-datahub.ts";
 import { logentriesToken } from "../protocols/logentries-token.ts";
 import { logglySyslog } from "../protocols/loggly-syslog.ts";
 import { logtraceLogstash } from "../protocols/logtrace-logstash.ts";
@@ -47,6 +48,8 @@ interface Port {
   readonly port: number;
   readonly isTlsOnly?: boolean;
   readonly hasUdp?: boolean;
+  /** In place of the door's. */
+  readonly protocol?: LineProtocol;
 }
 
 /** What is open, and how to end it. */
@@ -76,8 +79,8 @@ export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> 
     for (const door of doorsOf(config)) {
       const opened = createDoor(door, options);
       open.push(opened);
-      for (const { variable, port, isTlsOnly, hasUdp } of door.ports) {
-        const tcp = await opened.listenTcp(port, tls, isTlsOnly === true);
+      for (const { variable, port, isTlsOnly, hasUdp, protocol } of door.ports) {
+        const tcp = await opened.listenTcp(port, tls, isTlsOnly === true, protocol);
         ports[variable] = tcp.port;
         if (hasUdp === true) await opened.listenUdp(tcp.port);
       }
@@ -116,6 +119,11 @@ function doorsOf(config: Config): RawDoor[] {
           port: config.LOGBOOM_TOKEN_TLS_PORT,
           isTlsOnly: true,
         },
+        ...(config.LOGBOOM_DATAHUB ?? []).map(({ port, token }, index) => ({
+          variable: `LOGBOOM_DATAHUB[${index}]`,
+          port,
+          protocol: logentriesDataHub(token),
+        })),
       ),
     },
     {
@@ -178,12 +186,13 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
       port: number,
       tls: TlsIdentity | undefined,
       isTlsOnly: boolean,
+      portProtocol: LineProtocol = protocol,
     ): Promise<TcpListener> => {
       const id = {};
       const listener = await TcpListener.open({
         host,
         port,
-        protocol,
+        protocol: portProtocol,
         maxLineBytes,
         maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
         tls,

@@ -1,8 +1,10 @@
 // The values of an event's fields, as the SQL of sql-field.ts finds them.
 import type { Field } from "./field.ts";
+import { textsBelow } from "./below.ts";
 import { findJson, readJson, textsOfJson, type Json } from "./json-message.ts";
 import { Matcher } from "./matcher.ts";
-import { readPair } from "./pair.ts";
+import { readPair, readPairsBelow } from "./pair.ts";
+import { plainQuantity } from "./quantity.ts";
 
 /** What a predicate is decided on. */
 export interface QueryEvent {
@@ -73,6 +75,12 @@ export class EventReader {
         const value = readPair(this.text, field.key);
         return value === undefined ? [] : [value];
       }
+      case "below":
+        return textsBelow(this.#document, field.path);
+      case "pairsBelow":
+        return readPairsBelow(this.text, field.prefix);
+      case "quantity":
+        return this.texts(field.of).map(plainQuantity);
       case "group":
         return oneOrNone(
           field.regex.capture(this.text, field.regex.groups.get(field.name) ?? 0) ?? "",

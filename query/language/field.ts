@@ -28,12 +28,18 @@ export type Field =
   | { readonly kind: "json"; readonly path: readonly string[] }
   /** The value in the first `key=value`, `key="value"` or `key='value'` of the message. */
   | { readonly kind: "pair"; readonly key: string }
+  /** The scalars at any depth below these keys of a message that is a JSON object, or below their names with dots. */
+  | { readonly kind: "below"; readonly path: readonly string[] }
+  /** The values of the message's pairs whose keys begin with this and a dot. */
+  | { readonly kind: "pairsBelow"; readonly prefix: string }
+  /** Another field's values, where a number with a unit, as 10kb or 5ms, is a plain one: bytes, ms. */
+  | { readonly kind: "quantity"; readonly of: Field }
   /** What a named group of the expression captures first in the message; not the empty text. */
   | { readonly kind: "group"; readonly regex: Re2; readonly name: string }
   /** The values of the first of these that has any. */
   | { readonly kind: "firstOf"; readonly fields: readonly Field[] };
 
-const maxPathKeys = 32;
+export const maxPathKeys = 32;
 
 /** The field of a JSON message by its name with dots. */
 export function jsonField(name: string): Field {

@@ -68,6 +68,13 @@ function compile(predicate: Predicate, weight: number): Check {
       const check = compileTestToCheck(test, weight);
       return (reader) => reader.texts(field).some(check);
     }
+    case "compare":
+      return (reader) =>
+        comparesTexts(
+          predicate.comparison,
+          reader.texts(predicate.left),
+          reader.texts(predicate.right),
+        );
     case "isObject":
       return (reader) => reader.isObject;
     case "time": {
@@ -118,6 +125,30 @@ export function compileTestToCheck(test: Test, weight = minWeight): (text: strin
 function checkPattern(pattern: Pattern, weight: number): (text: string) => boolean {
   const matcher = new Matcher(pattern, weight);
   return (text) => matcher.check(Buffer.from(text));
+}
+
+/** Linear in the number of values: a message may hold very many. */
+function comparesTexts(
+  comparison: Comparison,
+  left: readonly string[],
+  right: readonly string[],
+): boolean {
+  const [leftNumbers, rightNumbers] = [left, right].map((texts) =>
+    texts.map(toNumber).filter((number) => number !== undefined),
+  ) as [number[], number[]];
+  if (comparison === "=") {
+    const texts = new Set(right);
+    const numbers = new Set(rightNumbers);
+    return (
+      left.some((text) => texts.has(text)) || leftNumbers.some((number) => numbers.has(number))
+    );
+  }
+  if (leftNumbers.length === 0 || rightNumbers.length === 0) return false;
+  const smallest = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.min(a, b));
+  const largest = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b));
+  return comparison.startsWith("<")
+    ? compares(comparison, smallest(leftNumbers) - largest(rightNumbers))
+    : compares(comparison, largest(leftNumbers) - smallest(rightNumbers));
 }
 
 function compares(comparison: Comparison, difference: number): boolean {

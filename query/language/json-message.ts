@@ -11,7 +11,8 @@ export type Json =
   | { readonly kind: "scalar"; readonly text: string }
   | { readonly kind: "null" }
   | { readonly kind: "array"; readonly items: Json[] }
-  | { readonly kind: "object"; readonly entries: Map<string, Json> };
+  /** Where a key is repeated, `entries` has its first value, and `all` every one. */
+  | { readonly kind: "object"; readonly entries: Map<string, Json>; all?: [string, Json][] };
 
 type Container = Extract<Json, { kind: "array" | "object" }>;
 
@@ -78,7 +79,9 @@ function walk(message: string): Json | undefined {
     if (container.kind === "array") container.items.push(value);
     else {
       const key = keys.at(-1) ?? "";
-      if (!container.entries.has(key)) container.entries.set(key, value);
+      if (container.entries.has(key)) container.all ??= [...container.entries];
+      else container.entries.set(key, value);
+      container.all?.push([key, value]);
       keys[keys.length - 1] = undefined;
     }
     if (value.kind === "array" || value.kind === "object") {

@@ -1,11 +1,8 @@
 // The parser of LEQL, the query language of Logentries: clauses around a predicate on lines.
 import type { Field } from "./field.ts";
-import {
-  leqlField,
-  readExpression,
-  readQuoted,
-  type ExpressionContext,
-} from "./leql-expression.ts";
+import { readExpression } from "./leql-expression.ts";
+import { leqlField, leqlQuantity } from "./leql-key.ts";
+import { readQuoted, type ExpressionContext } from "./leql-value.ts";
 import { toNumber } from "./numeric-text.ts";
 import { and, type Comparison, type Predicate } from "./predicate.ts";
 import {
@@ -20,6 +17,7 @@ import {
   take,
   type QueryCursor,
 } from "./query-cursor.ts";
+import { readQuantity } from "./quantity.ts";
 import type { Re2 } from "./re2-regex.ts";
 
 export interface LeqlKey {
@@ -160,6 +158,7 @@ const bareKey = /[^\s()[\]"',=<>!]+/y;
 function readKey(state: State): LeqlKey {
   const { cursor, known } = state;
   skipBlanks(cursor);
+  const begin = cursor.at;
   const name = readQuoted(cursor) ?? take(cursor, bareKey)?.[0];
   if (name === undefined) {
     throw queryError(
@@ -168,15 +167,15 @@ function readKey(state: State): LeqlKey {
       "write one, or quote it",
     );
   }
-  return keyOf(name, known);
+  return keyOf(name, known, begin);
 }
 
 /** A key by its name: a group of an expression before a field of the line. */
-function keyOf(name: string, regexes: readonly Re2[]): LeqlKey {
+function keyOf(name: string, regexes: readonly Re2[], at: number): LeqlKey {
   const regex = regexes.find(({ groups }) => groups.has(name));
   if (regex !== undefined) return { name, field: { kind: "group", regex, name } };
   if (name === "#log") return { name, field: { kind: "label", index: 1 } };
-  return { name, field: leqlField(name) };
+  return { name, field: leqlField(name, at) };
 }
 
 function readKeys(state: State): LeqlKey[] {
@@ -239,18 +238,25 @@ function readCalculation(state: State): LeqlCalculation {
       "write count, sum:key or percentile(95):key",
     );
   }
-  if (kind !== "percentile") return { kind, key: readKey(state) };
+  if (kind === "unique") return { kind, key: readKey(state) };
+  if (kind !== "percentile") return { kind, key: readQuantityKey(state) };
   const value = toNumber(percent ?? "");
   if (value === undefined || value > 100) {
     throw queryError(begin, `no percentile: ${percent ?? ""}`, "write 0 to 100");
   }
-  return { kind, percent: value, key: readKey(state) };
+  return { kind, percent: value, key: readQuantityKey(state) };
+}
+
+/** A key whose values are numbers, with units or without. */
+function readQuantityKey(state: State): LeqlKey {
+  const { name, field } = readKey(state);
+  return { name, field: leqlQuantity(field) };
 }
 
 const havingOr = /OR(?![^\s(])|\|\|/iy;
 const havingAnd = /AND(?![^\s(])|&&/iy;
 const havingOperator = /[<>]=?|!==?|==?/y;
-const number = /[+-]?[0-9][0-9.eE+-]*/y;
+const number = /[+-]?[0-9][0-9.A-Za-zµ+-]*/y;
 
 function readHaving(state: State): LeqlHaving {
   const { cursor } = state;
@@ -272,9 +278,12 @@ function readHaving(state: State): LeqlHaving {
     skipBlanks(cursor);
     const operator = take(cursor, havingOperator)?.[0].replace("==", "=");
     skipBlanks(cursor);
-    const value = toNumber(take(cursor, number)?.[0] ?? "");
+    const begin = cursor.at;
+    const written = take(cursor, number)?.[0] ?? "";
+    const value = toNumber(written) ?? readQuantity(written);
     if (operator === undefined || value === undefined) {
-      throw queryError(cursor.at, `expected a comparison but found ${found(cursor)}`, "write >= 5");
+      cursor.at = begin;
+      throw queryError(begin, `expected a comparison but found ${found(cursor)}`, "write >= 5");
     }
     const comparison = operator as Comparison | "!=";
     return { kind: "compare", calculation: calculated, comparison, value };

@@ -1,11 +1,18 @@
 // Values of `key=value` pairs in messages, in TypeScript and as an expression of ClickHouse.
 import { quote } from "./re2-text.ts";
 
+const begin = "(?:^|[ \\t\\n\\r\\f,;|&?(){}\\[\\]\"'])";
+const bare = "[^ \\t\\n\\r\\f,;|&(){}\\[\\]\"']";
+const value = `=(?:"([^"]*)"|'([^']*)'|(${bare}*))`;
+
 /** Means the same to RE2 and to JavaScript; of its three groups at most one takes part. */
 export function pairRegex(key: string): string {
-  const begin = "(?:^|[ \\t\\n\\r\\f,;|&?(){}\\[\\]\"'])";
-  const bare = "([^ \\t\\n\\r\\f,;|&(){}\\[\\]\"']*)";
-  return `${begin}${quote(key)}=(?:"([^"]*)"|'([^']*)'|${bare})`;
+  return `${begin}${quote(key)}${value}`;
+}
+
+/** Likewise, of the pairs whose keys begin with the prefix and a dot. */
+export function pairsBelowRegex(prefix: string): string {
+  return `${begin}${quote(`${prefix}.`)}[^= \\t\\n\\r\\f,;|&?(){}\\[\\]"']*${value}`;
 }
 
 const known = new Map<string, RegExp>();
@@ -13,12 +20,25 @@ const maxKnown = 1000;
 
 /** The value of the first pair of the key; undefined if there is none. */
 export function readPair(message: string, key: string): string | undefined {
-  let regex = known.get(key);
+  const match = compile(pairRegex(key), "").exec(message);
+  return match === null ? undefined : valueOf(match);
+}
+
+/** The values of all pairs whose keys begin with the prefix and a dot. */
+export function readPairsBelow(message: string, prefix: string): string[] {
+  return [...message.matchAll(compile(pairsBelowRegex(prefix), "g"))].map(valueOf);
+}
+
+function valueOf(match: RegExpExecArray): string {
+  return match[1] ?? match[2] ?? match[3] ?? "";
+}
+
+function compile(text: string, flags: "" | "g"): RegExp {
+  let regex = known.get(text);
   if (regex === undefined) {
     if (known.size >= maxKnown) known.clear();
-    regex = new RegExp(pairRegex(key));
-    known.set(key, regex);
+    regex = new RegExp(text, flags);
+    known.set(text, regex);
   }
-  const match = regex.exec(message);
-  return match === null ? undefined : (match[1] ?? match[2] ?? match[3] ?? "");
+  return regex;
 }

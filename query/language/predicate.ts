@@ -34,6 +34,15 @@ export type Predicate =
   | { readonly kind: "match"; readonly pattern: Pattern }
   /** Some value of the field passes the test. */
   | { readonly kind: "field"; readonly field: Field; readonly test: Test }
+  /**
+   * Some value of the left field and one of the right compare so as numbers; for `=` also those that are the same text.
+   */
+  | {
+      readonly kind: "compare";
+      readonly left: Field;
+      readonly comparison: Comparison;
+      readonly right: Field;
+    }
   /** The message is a JSON object. */
   | { readonly kind: "isObject" }
   /** The event's time, ns since 1970, compares so. */

@@ -108,13 +108,26 @@ function clausesOf(field: Field, test: Test): Clause[] {
   return [...values.slice(0, maxClauses - 1), ...(name.length > 0 ? [name] : [])];
 }
 
+function isPlain(text: string): boolean {
+  return /^[ !#-.0-[\]-~]+$/.test(text);
+}
+
 /** Undefined = the message need not hold the value's text either; empty = no text of the name. */
-function nameClause(field: Field): Clause | undefined {
+export function nameClause(field: Field): Clause | undefined {
   switch (field.kind) {
     case "json": {
       const key = field.path.at(-1) ?? "";
-      return /^[ !#-.0-[\]-~]+$/.test(key) ? [`${key}"`, escape] : [];
+      return isPlain(key) ? [`${key}"`, escape] : [];
     }
+    case "below": {
+      const key = field.path.at(-1) ?? "";
+      const name = `${field.path.join(".")}.`;
+      return isPlain(name) ? [`${key}"`, `"${name}`, escape] : [];
+    }
+    case "pairsBelow":
+      return [`${field.prefix}.`];
+    case "quantity":
+      return nameClause(field.of);
     case "pair":
       return [`${field.key}=`];
     case "firstOf": {

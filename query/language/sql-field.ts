@@ -1,7 +1,9 @@
 // Fields as expressions of ClickHouse: all values, the first as a text, the first as a number.
+import { belowSql, pairsBelowSql } from "./below.ts";
 import type { Field } from "./field.ts";
 import { numberOf } from "./numeric-text.ts";
 import { pairRegex } from "./pair.ts";
+import { plainQuantities } from "./quantity.ts";
 import { joinSql, raw, sql, type SqlFragment } from "./sql-fragment.ts";
 import { joinTerms } from "./sql-conjunction.ts";
 import { compileMatch, type SqlTarget } from "./sql-match.ts";
@@ -58,6 +60,12 @@ export function fieldTexts(field: Field, target: Target): SqlFragment {
       return sql`if(position(${message}, ${mark}) = 0, [],
         arrayMap(g -> concat(g[1], g[2], g[3]), arrayFilter(g -> notEmpty(g), [${groups}])))`;
     }
+    case "below":
+      return belowSql(field.path, message, parameters);
+    case "pairsBelow":
+      return pairsBelowSql(field.prefix, message, parameters);
+    case "quantity":
+      return plainQuantities(fieldTexts(field.of, target));
     case "group": {
       const regex = parameters.string(field.regex.text);
       const number = raw(String(field.regex.groups.get(field.name) ?? 0));

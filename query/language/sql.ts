@@ -13,6 +13,7 @@ import {
   never,
   type Conjunction,
 } from "./sql-conjunction.ts";
+import { compileComparison } from "./sql-comparison.ts";
 import { compileFieldTest } from "./sql-field-test.ts";
 import { sql, type SqlFragment } from "./sql-fragment.ts";
 import { compileMatch, type SqlTarget } from "./sql-match.ts";
@@ -58,6 +59,8 @@ function compile(predicate: Predicate, target: SqlTarget): Conjunction {
       return negate(compile(predicate.operand, target));
     case "field":
       return compileFieldTest(predicate.field, predicate.test, target);
+    case "compare":
+      return compileComparison(predicate, target);
     case "isObject":
       return exactly("regex", sql`JSONType(${target.message}) = 'Object'`);
     case "time": {

@@ -34,25 +34,31 @@ export function guarded(
     const { headers, address, method, path } = exchange;
     const authorization = headers["authorization-api-key"];
     const isSigned = authorization !== undefined;
-    const body = await exchange.body();
     if (need === "owner" && !isSigned) {
       // The key is looked at first: one that is wrong is not merely of the wrong kind.
       tokens.authenticate(apiKeyOf(exchange), readKinds, address);
       throw denied("NO_PERMISSION", "wrong-kind", "this needs the signature of an owner key");
     }
-    const principal = isSigned
-      ? tokens.authenticateOwner(
-          {
-            authorization: [authorization].flat()[0],
-            method,
-            contentType: headers["content-type"] ?? "",
-            date: headers.date ?? "",
-            path,
-            body,
-          },
-          address,
-        )
-      : tokens.authenticate(apiKeyOf(exchange), need === "read" ? readKinds : writeKinds, address);
+    // A signature covers the body; who shows a key is known before it is read.
+    const signedBody = isSigned ? await exchange.body() : undefined;
+    const principal =
+      signedBody !== undefined
+        ? await tokens.authenticateOwner(
+            {
+              authorization: [authorization].flat()[0],
+              method,
+              contentType: headers["content-type"] ?? "",
+              date: headers.date ?? "",
+              path,
+              body: signedBody,
+            },
+            address,
+          )
+        : tokens.authenticate(
+            apiKeyOf(exchange),
+            need === "read" ? readKinds : writeKinds,
+            address,
+          );
     const taken = limits.take(principal, family);
     const shown = rateLimitHeaders(taken);
     if (!taken.isAllowed) {
@@ -65,6 +71,7 @@ export function guarded(
       return { ...refuse(error), headers, failure: error };
     }
     try {
+      const body = signedBody ?? (await exchange.body());
       const reply = await answer({ exchange, principal, body });
       return { ...reply, headers: { ...shown, ...reply.headers } };
     } catch (error) {

@@ -1,7 +1,7 @@
 // The account, its API keys, its users and how much it stores.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { Principal } from "../../ingest/keys/permission.ts";
+import { denied, type Principal } from "../../ingest/keys/permission.ts";
 import type { TokenKind, TokenRecord } from "../../schemas/token.ts";
 import { parseTimestamp } from "../../schemas/time.ts";
 import type { Reply } from "../exchange/exchange.ts";
@@ -60,7 +60,7 @@ export function listUsers({ records }: Options, { principal }: Asked): Reply {
 /** Owners are those who hold owner keys: the service knows the keys, not the people. */
 export function listOwners({ tokens }: Options, { principal: { customer } }: Asked): Reply {
   const owners = keysOf(tokens, customer)
-    .filter(({ kind, revokedAt }) => kind === "logentries-owner" && revokedAt === undefined)
+    .filter(({ kind }) => kind === "logentries-owner")
     .map(({ id }) => ({
       id,
       first_name: "",
@@ -95,16 +95,26 @@ export async function createUser({ records }: Options, asked: Asked): Promise<Re
 
 /** The vendor adds a user of another account so; here users are of one account, and this one is there or not. */
 export function addUser(options: Options, asked: Asked): Reply {
+  refuseOwner(options, asked);
   return showOneUser(options, asked);
 }
 
-export async function deleteUser(
-  { records }: Options,
-  { principal, exchange }: Asked,
-): Promise<Reply> {
+export async function deleteUser(options: Options, asked: Asked): Promise<Reply> {
+  const { records } = options;
+  const { principal, exchange } = asked;
+  refuseOwner(options, asked);
   const id = exchange.params["id"] ?? "";
   if (!(await records.delete(usersOf(principal), id))) throw notFound("user", id);
   return { status: 204 };
+}
+
+/** The vendor's 403 for who is added or deleted and owns the account. */
+function refuseOwner({ tokens }: Options, { principal, exchange }: Asked): void {
+  const id = exchange.params["id"] ?? "";
+  const isOwner = keysOf(tokens, principal.customer).some(
+    (key) => key.id === id && key.kind === "logentries-owner",
+  );
+  if (isOwner) throw denied("NO_PERMISSION", "wrong-kind", "this user is the account's owner");
 }
 
 function showUser(id: string, { email, first_name, last_name }: User) {
@@ -129,8 +139,9 @@ const keyInput = z.object({
   key_type: z.enum(["ro", "rw", "readonly", "readwrite"]).default("ro"),
 });
 
-export function listKeys({ tokens }: Options, { principal: { customer } }: Asked): Reply {
-  return { json: { apikeys: keysOf(tokens, customer).map(showKey) } };
+/** Owner keys are shown to owners alone. */
+export function listKeys({ tokens }: Options, { principal }: Asked): Reply {
+  return { json: { apikeys: visibleKeys(tokens, principal).map(showKey) } };
 }
 
 export function showOneKey({ tokens }: Options, asked: Asked): Reply {
@@ -145,6 +156,7 @@ export async function createKey({ tokens }: Options, asked: Asked): Promise<Repl
     throw invalid([field], `unexpected value in "${field}": ${error.issues[0]?.message ?? ""}`);
   }
   const { record, secret } = await tokens.create({
+    name: data.name,
     kind:
       data.key_type.startsWith("ro") || data.key_type === "readonly"
         ? "logentries-read"
@@ -152,20 +164,17 @@ export async function createKey({ tokens }: Options, asked: Asked): Promise<Repl
     customer: asked.principal.customer,
     prefixes: ["", "", "", ""],
   });
-  const shown = data.active ? record : await tokens.revoke(record.id);
-  return { status: 201, json: { apikey: { ...showKey(shown), name: data.name, api_key: secret } } };
+  const shown = data.active ? record : await tokens.setActive(record.id, false);
+  return { status: 201, json: { apikey: { ...showKey(shown), api_key: secret } } };
 }
 
-/** A key can be made inactive; what is revoked stays so. */
+/** Makes a key good for nothing, or good again. */
 export async function changeKey({ tokens }: Options, asked: Asked): Promise<Reply> {
   const record = findKey(tokens, asked);
   const { active } = readWrapped(asked, "apikey");
   if (typeof active !== "boolean")
     throw invalid(["active"], 'unexpected value in "active"; expected true or false');
-  if (active && record.revokedAt !== undefined) {
-    throw invalid(["active"], "the key was revoked, which is for good; make another one");
-  }
-  return { json: { apikey: showKey(active ? record : await tokens.revoke(record.id)) } };
+  return { json: { apikey: showKey(await tokens.setActive(record.id, active)) } };
 }
 
 export async function deleteKey({ tokens }: Options, asked: Asked): Promise<Reply> {
@@ -175,24 +184,35 @@ export async function deleteKey({ tokens }: Options, asked: Asked): Promise<Repl
 
 function findKey(tokens: Options["tokens"], { principal, exchange }: Asked): TokenRecord {
   const id = exchange.params["id"] ?? "";
-  const key = keysOf(tokens, principal.customer).find((record) => record.id === id);
+  const key = visibleKeys(tokens, principal).find((record) => record.id === id);
   if (key === undefined) throw notFound("API key", id);
   return key;
 }
 
+function visibleKeys(tokens: Options["tokens"], { customer, kind }: Principal): TokenRecord[] {
+  const keys = keysOf(tokens, customer);
+  return kind === "logentries-owner" ? keys : keys.filter((key) => key.kind !== "logentries-owner");
+}
+
+/** What is revoked is deleted. */
 function keysOf(tokens: Options["tokens"], customer: string): TokenRecord[] {
   return tokens
     .list()
-    .filter((record) => record.customer === customer && Object.hasOwn(keyTypes, record.kind));
+    .filter(
+      (record) =>
+        record.customer === customer &&
+        record.revokedAt === undefined &&
+        Object.hasOwn(keyTypes, record.kind),
+    );
 }
 
-function showKey({ id, kind, createdAt, revokedAt }: TokenRecord) {
+function showKey({ id, kind, name, createdAt, suspendedAt }: TokenRecord) {
   const type = keyTypes[kind as ApiKeyKind];
   return {
     id,
-    name: `${type} ${id}`,
+    name: name === undefined || name === "" ? `${type} ${id}` : name,
     key_type: type,
-    active: revokedAt === undefined,
+    active: suspendedAt === undefined,
     created_at: createdAt,
     owner: null,
   };

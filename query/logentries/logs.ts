@@ -1,6 +1,7 @@
 // Management of logs and logsets.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { labelName } from "../../schemas/token.ts";
 import type { Reply } from "../exchange/exchange.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { invalid, notFound, readWrapped, uuidOf, type Asked } from "./access.ts";
@@ -8,8 +9,6 @@ import { NO_LOGSET, type Catalog, type KnownLog, type KnownLogset } from "./cata
 
 type Options = Pick<VendorOptions, "records" | "tokens"> & { readonly catalog: Catalog };
 
-/** It becomes a label of events. */
-const labelName = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u, "must be 1 to 200 characters");
 const references = z.array(z.object({ id: z.string() })).max(1_000);
 const logInput = z.object({
   name: labelName,
@@ -65,10 +64,13 @@ export async function changeLog(options: Options, asked: Asked): Promise<Reply> 
   const { catalog } = options;
   const log = await findLog(options, asked);
   const input = parse(logInput, { name: log.name, ...readWrapped(asked, "log") });
-  const given = readWrapped(asked, "log")["logsets_info"];
+  const given = readWrapped(asked, "log");
   const logsets =
-    given === undefined ? log.logsets : await namesOf(options, asked, input.logsets_info);
-  const { labels, sourceType } = log;
+    given["logsets_info"] === undefined
+      ? log.logsets
+      : await namesOf(options, asked, input.logsets_info);
+  const { labels } = log;
+  const sourceType = given["source_type"] === undefined ? log.sourceType : input.source_type;
   await catalog.put(
     asked.principal,
     { name: input.name, labels, logsets: [...logsets], sourceType },
@@ -168,8 +170,13 @@ async function namesOf(
   const known = await catalog.logsets(principal);
   return sets.map(({ id }) => {
     const set = known.find((one) => one.id === id);
-    if (set === undefined)
-      throw invalid(["logsets_info"], `there is no logset "${id.slice(0, 100)}"`);
+    if (set === undefined) {
+      const shown = id.slice(0, 100);
+      throw invalid(
+        ["logsets_info"],
+        `unexpected "${shown}" in "logsets_info"; there is no such logset`,
+      );
+    }
     return set.name;
   });
 }

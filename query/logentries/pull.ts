@@ -6,8 +6,8 @@ import { parseLeql } from "../language/leql.ts";
 import type { LogboomError } from "../../schemas/errors.ts";
 import { notFound } from "./access.ts";
 import type { Catalog } from "./catalog.ts";
+import { eventsOf, linesOf } from "./download.ts";
 import { questionOf } from "./query.ts";
-import { eventsOf, linesOf } from "./query-requests.ts";
 import { readDuring } from "./times.ts";
 
 /** GET `/KEY/hosts/HOST/LOG/?start=&end=&filter=&limit=` */

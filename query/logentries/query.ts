@@ -121,7 +121,7 @@ async function answerQuery(
         : eventsOf(engine, question, query, spec, asking),
     waitMs,
   );
-  const base = `${exchange.origin}${prefixOf(exchange)}`;
+  const base = baseOf(exchange);
   if (!poll.isDone) {
     return {
       status: isFirst ? 202 : 200,
@@ -171,9 +171,9 @@ export function questionOf(
   });
 }
 
-/** The same API stands below another path on the vendor's newer hosts. */
-function prefixOf({ path }: Exchange): string {
-  return path.startsWith("/log_search/") ? "/log_search" : "";
+/** What links begin with: the same API stands below another path on the vendor's newer hosts. */
+export function baseOf({ origin, path }: Exchange): string {
+  return path.startsWith("/log_search/") ? `${origin}/log_search` : origin;
 }
 
 async function statisticsOf(

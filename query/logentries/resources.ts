@@ -1,8 +1,8 @@
 // Resources that are kept as they are given: teams, tags, actions, labels.
 import { randomUUID } from "node:crypto";
 import type { Reply } from "../exchange/exchange.ts";
-import type { Fields } from "../exchange/json-body.ts";
 import type { Collection, CustomerRecord, Records } from "../records.ts";
+import { isFields, type Fields } from "../exchange/json-body.ts";
 import { invalid, notFound, readWrapped, type Answer, type Asked } from "./access.ts";
 
 export interface ResourceKind {
@@ -43,7 +43,8 @@ export function createResource(
       PUT: (asked) => put(asked, find(asked).id, readWrapped(asked, one), 200),
       PATCH: (asked) => {
         const { id, value } = find(asked);
-        return put(asked, id, { ...(value as Fields), ...readWrapped(asked, one) }, 200);
+        const former = value as Fields;
+        return put(asked, id, merge(former, readWrapped(asked, one)), 200);
       },
       DELETE: async (asked) => {
         await records.delete(placeOf(asked), find(asked).id);
@@ -51,6 +52,22 @@ export function createResource(
       },
     },
   };
+}
+
+/**
+ * A team's users are added to those that it has, and one without an id says nothing: so the vendor's command line
+ * renames teams and adds to them.
+ */
+function merge(former: Fields, given: Fields): Fields {
+  const { users } = given;
+  if (!Array.isArray(users)) return { ...former, ...given };
+  const known = Array.isArray(former["users"]) ? (former["users"] as unknown[]) : [];
+  const byId = new Map<string, unknown>();
+  for (const user of [...known, ...(users as unknown[])]) {
+    const id = isFields(user) ? user["id"] : undefined;
+    if (typeof id === "string" && id !== "") byId.set(id, user);
+  }
+  return { ...former, ...given, users: [...byId.values()] };
 }
 
 function show({ id, value }: CustomerRecord): Fields {

@@ -13,6 +13,9 @@ import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { guarded, refuse, type Answer, type Need } from "./access.ts";
 import * as account from "./account.ts";
 import { Catalog } from "./catalog.ts";
+import { showContext } from "./context.ts";
+import { download } from "./download.ts";
+import * as live from "./live.ts";
 import * as logs from "./logs.ts";
 import { pullLines, refusePull } from "./pull.ts";
 import * as queries from "./query-requests.ts";
@@ -62,13 +65,13 @@ export function createLogentriesRoutes(options: VendorOptions): Router {
       PUT: onRecords("write", saved.changeSavedQuery),
       DELETE: onRecords("write", saved.deleteSavedQuery),
     },
-    "/query/live/logs": { POST: on("write", queries.startLive) },
-    "/query/live/logs/:logs/:saved": { GET: on("write", queries.startLive) },
-    "/query/live/saved_query/:saved": { GET: on("write", queries.startLive) },
-    "/query/live/:live": { GET: on("write", queries.pollLive) },
-    "/query/context/:sequence": { GET: on("read", queries.showContext) },
+    "/query/live/logs": { POST: on("write", live.startLive) },
+    "/query/live/logs/:logs/:saved": { GET: on("write", live.startLive) },
+    "/query/live/saved_query/:saved": { GET: on("write", live.startLive) },
+    "/query/live/:live": { GET: on("write", live.pollLive) },
+    "/query/context/:sequence": { GET: on("read", showContext) },
     "/query/:query": { GET: on("read", queries.pollStarted) },
-    "/download/logs/:logs": { GET: on("read", queries.download) },
+    "/download/logs/:logs": { GET: on("read", download) },
   };
   const management: Readonly<Record<string, Endpoint>> = {
     "/management/logs": { GET: on("read", logs.listLogs), POST: on("write", logs.createLog) },
@@ -157,7 +160,7 @@ export function createLogentriesRoutes(options: VendorOptions): Router {
   );
   for (const root of ["query", "management", "download", "usage", "log_search"]) {
     router.all(
-      `/${root}/{*other}`,
+      `/${root}{/*other}`,
       serve(serving, {
         GET: nothing,
         POST: nothing,

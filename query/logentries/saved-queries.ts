@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Principal } from "../../ingest/keys/permission.ts";
 import type { Reply } from "../exchange/exchange.ts";
+import { isFields } from "../exchange/json-body.ts";
 import { parseLeql } from "../language/leql.ts";
 import type { Records } from "../records.ts";
 import { invalid, notFound, readWrapped, type Asked } from "./access.ts";
@@ -51,8 +52,13 @@ export async function changeSavedQuery(records: Records, asked: Asked): Promise<
   const id = asked.exchange.params["saved"] ?? "";
   const former = findSavedQuery(records, asked.principal, id);
   const given = readWrapped(asked, "saved_query");
-  const leql = typeof given["leql"] === "object" ? given["leql"] : {};
-  const value = validate({ ...former, ...given, leql: { ...former.leql, ...leql } });
+  const leql = isFields(given["leql"]) ? given["leql"] : {};
+  const during = isFields(leql["during"]) ? leql["during"] : {};
+  const value = validate({
+    ...former,
+    ...given,
+    leql: { ...former.leql, ...leql, during: { ...former.leql.during, ...during } },
+  });
   await records.put(placeOf(asked.principal), id, value);
   return { json: { saved_query: shown(id, value) } };
 }

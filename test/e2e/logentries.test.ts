@@ -169,6 +169,29 @@ describe("queries of events", () => {
     expect(isNewest ? found.toReversed() : found).toEqual(upTo(total));
   });
 
+  test.each([true, false])(
+    "a query begins at the event of a number (newest first: %s)",
+    async (isNewest) => {
+      const { json } = await get(`/query/logs/${logIds["access"]}?query=where(n=30)&${span}`);
+      const { timestamp, sequence_number_str: number } = (json as Events).events[0] ?? {
+        timestamp: 0,
+        sequence_number_str: "",
+      };
+      const times = isNewest
+        ? `from=${begin}&to=${timestamp}`
+        : `from=${timestamp}&to=${begin + total * 1000}`;
+      const ask = (sequence: string) =>
+        get(
+          `/query/logs/${logIds["access"]}?${times}&most_recent_first=${isNewest}&per_page=3&sequence_number=${sequence}`,
+        );
+      const found = (await ask(number)).json as Events;
+      expect(found.events.map(numberOf)).toEqual(isNewest ? [30, 29, 28] : [30, 31, 32]);
+      const next = (await get(found.links?.[0]?.href ?? "")).json as Events;
+      expect(next.events.map(numberOf)).toEqual(isNewest ? [27, 26, 25] : [33, 34, 35]);
+      expect((await ask("1")).status).toBe(404);
+    },
+  );
+
   test("logs are asked together, by their set, or by a token of theirs", async () => {
     const body = {
       logs: [logIds["access"], logIds["error"]],
@@ -346,6 +369,14 @@ describe("saved and live queries", () => {
     expect(changed.json).toMatchObject({
       saved_query: { name: "errors", leql: { statement: "where(n=1)", during: { from: begin } } },
     });
+    const retimed = await send("PATCH", path, {
+      saved_query: { leql: { during: { to: begin + 1000, time_range: null } } },
+    });
+    expect(retimed.json).toMatchObject({
+      saved_query: {
+        leql: { statement: "where(n=1)", during: { from: begin, to: begin + 1000 } },
+      },
+    });
     expect((await get("/query/saved_queries/", "writer")).json).toMatchObject({
       saved_queries: [saved_query.id].map((id) => ({ id })),
     });
@@ -384,6 +415,25 @@ describe("saved and live queries", () => {
       )
       .toEqual(["live 1", "live 2"]);
     expect(((await get(url, "writer")).json as Events).events).toEqual([]);
+  });
+
+  test("a live query may leave out what it asks for, and its links stay below the path it came by", async () => {
+    const logs = [logIds["error"]];
+    const started = await send("POST", "/log_search/query/live/logs", { logs });
+    expect(started.status).toBe(200);
+    const href = (started.json as Events).links?.[0]?.href ?? "";
+    expect(href).toContain(`${service.url}/log_search/query/live/`);
+    expect((await get(href, "writer")).status).toBe(200);
+    const labelled = await send("POST", "/query/live/logs", { logs, label: "alarm" });
+    expect(labelled.status).toBe(400);
+    expect(labelled.json).toMatchObject({
+      message: expect.stringContaining('"alarm" in "label"') as string,
+    });
+    const counted = await send("POST", "/query/live/logs", {
+      logs,
+      leql: { statement: "calculate(count)" },
+    });
+    expect(counted.json).toMatchObject({ statistics: { count: 0 }, links: [{ rel: "Self" }] });
   });
 });
 
@@ -460,6 +510,24 @@ describe("management", () => {
     }
   });
 
+  test("users are added to a team by what changes it, and taken away by what replaces it", async () => {
+    const path = `/management/accounts/${keys["owner"]?.account}/teams`;
+    const made = await send("POST", path, { team: { name: "a", users: [] } });
+    const { id } = (made.json as { team: { id: string } }).team;
+    const change = async (method: string, team: unknown) =>
+      (await send(method, `${path}/${id}`, { team })).json;
+    await change("PATCH", { name: "a", users: [{ id: "u1" }] });
+    expect(await change("PATCH", { name: "a", users: [{ id: "u2" }] })).toMatchObject({
+      team: { users: [{ id: "u1" }, { id: "u2" }] },
+    });
+    expect(await change("PATCH", { name: "b", users: [{ id: "" }] })).toMatchObject({
+      team: { name: "b", users: [{ id: "u1" }, { id: "u2" }] },
+    });
+    expect(await change("PUT", { name: "b", users: [{ id: "u2" }] })).toMatchObject({
+      team: { users: [{ id: "u2" }] },
+    });
+  });
+
   test("the owner's signature opens account, users and keys", async () => {
     const base = `/management/accounts/${keys["owner"]?.account}`;
     expect((await sign("GET", base)).json).toMatchObject({
@@ -497,14 +565,28 @@ describe("management", () => {
     const { apikey } = key.json as { apikey: { id: string; api_key: string } };
     expect((await get("/validate", apikey.api_key)).json).toEqual({ message: "Authorized" });
     expect((await get(`${base}/apikeys`, "writer")).text).not.toContain(apikey.api_key);
-    expect(
-      (await sign("PATCH", `${base}/apikeys/${apikey.id}`, { apikey: { active: false } })).json,
-    ).toMatchObject({ apikey: { active: false } });
+    const path = `${base}/apikeys/${apikey.id}`;
+    expect((await sign("PATCH", path, { apikey: { active: false } })).json).toMatchObject({
+      apikey: { active: false, name: "k" },
+    });
     expect(await get("/validate", apikey.api_key)).toMatchObject({
       status: 401,
       json: { message: "Unauthorized" },
     });
-    expect((await sign("DELETE", `${base}/apikeys/${apikey.id}`)).status).toBe(204);
+    expect((await sign("PATCH", path, { apikey: { active: true } })).json).toMatchObject({
+      apikey: { active: true },
+    });
+    expect((await get("/validate", apikey.api_key)).status).toBe(200);
+    expect((await sign("DELETE", path)).status).toBe(204);
+    expect((await get("/validate", apikey.api_key)).status).toBe(401);
+    expect((await get(path, "writer")).status).toBe(404);
+    // Owner keys are shown to owners alone, and an owner is no user to be added or deleted.
+    const owner = keys["owner"]?.id ?? "";
+    expect((await get(`${base}/apikeys`, "writer")).text).not.toContain(owner);
+    expect((await sign("GET", `${base}/apikeys`)).text).toContain(owner);
+    for (const method of ["POST", "DELETE"]) {
+      expect((await sign(method, `${base}/users/${owner}`)).status).toBe(403);
+    }
     expect((await get("/management/organizations/apikeys")).status).toBe(200);
   });
 

@@ -115,7 +115,8 @@ test("keys of every kind have the options of their kind, and are good; no file h
     body: Buffer.alloc(0),
   };
   const authorization = `${owner?.id}:${signOwnerRequest(owner?.secret ?? "", content)}`;
-  expect(store.tokens.authenticateOwner({ ...content, authorization }).tokenId).toBe(owner?.id);
+  const principal = await store.tokens.authenticateOwner({ ...content, authorization });
+  expect(principal.tokenId).toBe(owner?.id);
   expect((statSync(join(data.dir, "master.key")).mode & 0o777).toString(8)).toBe("600");
 });
 

@@ -5,6 +5,7 @@ import { TokenStore } from "../../ingest/tokens.ts";
 import { Limits } from "../../ingest/limits/limits.ts";
 import { Usage } from "../../ingest/limits/usage.ts";
 import { createVendorRoutes, type VendorRoutes } from "../../query/vendors.ts";
+import { Freshness } from "../../query/search/freshness.ts";
 import { StatementPool } from "../../query/search/statement-pool.ts";
 import { readConfig } from "../../schemas/config.ts";
 import { createInstruments } from "../../schemas/instruments.ts";
@@ -41,6 +42,7 @@ beforeAll(async () => {
     log: temp.log,
     store: opened.reader,
     pool,
+    freshness: new Freshness(() => temp.log.lag("store")),
     tokens,
     limits: new Limits(usage),
     usage,

@@ -97,6 +97,28 @@ describe("a variable", () => {
   });
 });
 
+describe("DataHub's ports", () => {
+  const token = "30000000-2222-3333-4444-555555555555";
+
+  test("each have a token", () => {
+    expect(readConfig({ LOGBOOM_DATAHUB: `10000=${token}, 0=${token}=` }).LOGBOOM_DATAHUB).toEqual([
+      { port: 10_000, token },
+      { port: 0, token: `${token}=` },
+    ]);
+  });
+
+  test.each([
+    ["without a port", token],
+    ["beyond 65535", `65536=${token}`],
+    ["with a short token", "10000=short"],
+    ["with nothing between commas", `10000=${token},`],
+    ["more than 16", Array.from({ length: 17 }, (_, n) => `${n}=${token}`).join()],
+  ])("%s are refused, and no token is repeated", (_, value) => {
+    const faults = faultsOf({ LOGBOOM_DATAHUB: value });
+    expect(faults).toEqual([expect.stringMatching(/^LOGBOOM_DATAHUB: must be /)]);
+  });
+});
+
 describe("a bootstrap token", () => {
   test.each([
     ["short", "x".repeat(15)],

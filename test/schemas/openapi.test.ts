@@ -89,26 +89,6 @@ describe("redocly's recommended rules", () => {
   });
 });
 
-describe("the paths", () => {
-  test("are those of the doors, the search and the operations", () => {
-    expect(operations.map(([name]) => name).toSorted()).toEqual(
-      [
-        `post ${nativeDoor.path}`,
-        `post ${scalyrUploadLogsDoor.path}`,
-        `post ${scalyrAddEventsDoor.path}`,
-        `post ${logglyInputsDoor.path}`,
-        `post ${logglyBulkDoor.path}`,
-        `post ${logentriesDoor.path}`,
-        `post ${logtraceDoor.path}`,
-        "post /api/search/v1",
-        "get /health",
-        "get /ready",
-        "get /metrics",
-      ].toSorted(),
-    );
-  });
-});
-
 describe("the error catalogue", () => {
   const described = operations.flatMap(([, { responses }]) =>
     Object.entries(responses).map(([status, { description }]) => ({ status, description })),

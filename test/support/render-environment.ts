@@ -12,7 +12,9 @@ export function renderEnvironment(): string {
   return Object.entries(environment)
     .map(([name, schema]) => {
       const fallback = schema.safeParse(undefined).data;
-      const shown = spoken[name] ?? (fallback === undefined ? "" : String(fallback));
+      const shown =
+        spoken[name] ??
+        (fallback === undefined ? "" : JSON.stringify(fallback).replace(/^"(.*)"$/, "$1"));
       return `| \`${name}\` | ${shown} | ${schema.description ?? ""} |`;
     })
     .join("\n");

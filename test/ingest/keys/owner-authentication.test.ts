@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { signOwnerRequest } from "../../../ingest/keys/owner-signature.ts";
-import { SeenSignatures } from "../../../ingest/keys/seen-signatures.ts";
 import { TokenStore, type SignedRequest } from "../../../ingest/tokens.ts";
 import { tokenKinds } from "../../../schemas/token.ts";
 import { openTempLog, type TempLog } from "../log/log-fixture.ts";
@@ -54,7 +53,7 @@ const refused = (reason: string) =>
   }) as Error;
 
 test("the owner is who signs, also after a restart", async () => {
-  expect(tokens.authenticateOwner(signed())).toEqual({
+  expect(await tokens.authenticateOwner(signed())).toEqual({
     tokenId: keyId,
     kind: "logentries-owner",
     customer: "acme",
@@ -65,7 +64,7 @@ test("the owner is who signs, also after a restart", async () => {
   await temp.reopen();
   tokens = await open();
   now += 1000;
-  expect(tokens.authenticateOwner(signed()).tokenId).toBe(keyId);
+  expect((await tokens.authenticateOwner(signed())).tokenId).toBe(keyId);
 });
 
 test("the owner key itself opens nothing", () => {
@@ -75,9 +74,9 @@ test("the owner key itself opens nothing", () => {
 });
 
 describe("a request is refused", () => {
-  test("when its header is missing or of another form", () => {
+  test("when its header is missing or of another form", async () => {
     for (const authorization of [undefined, "", secret, `${keyId}:${secret}`]) {
-      expect(() => tokens.authenticateOwner({ ...signed(), authorization })).toThrow(
+      await expect(tokens.authenticateOwner({ ...signed(), authorization })).rejects.toThrow(
         refused("missing"),
       );
     }
@@ -95,37 +94,51 @@ describe("a request is refused", () => {
       signed(now, other.secret, other.record.id),
       { ...signed(), path: `/management/accounts/${account}/owners` },
     ]) {
-      expect(() => tokens.authenticateOwner(request)).toThrow(refused("bad-signature"));
+      await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("bad-signature"));
     }
   });
 
   test("when its key was revoked", async () => {
     await tokens.revoke(keyId);
-    expect(() => tokens.authenticateOwner(signed())).toThrow(refused("bad-signature"));
+    await expect(tokens.authenticateOwner(signed())).rejects.toThrow(refused("bad-signature"));
   });
 
-  test("when its date is more than 15 minutes off, either way, or is none", () => {
+  test("when its date is more than 15 minutes off, either way, or is none", async () => {
     for (const offMs of [-15 * minute, 15 * minute]) {
-      expect(tokens.authenticateOwner(signed(start + offMs)).tokenId).toBe(keyId);
+      expect((await tokens.authenticateOwner(signed(start + offMs))).tokenId).toBe(keyId);
       now = start - Math.sign(offMs) * 1000;
-      expect(() => tokens.authenticateOwner(signed(start + offMs))).toThrow(refused("clock-skew"));
+      await expect(tokens.authenticateOwner(signed(start + offMs))).rejects.toThrow(
+        refused("clock-skew"),
+      );
       now = start;
     }
     const content = { ...signed(), date: "soon", path: "x" };
     const authorization = `${keyId}:${signOwnerRequest(secret, content)}`;
-    expect(() => tokens.authenticateOwner({ ...content, authorization })).toThrow(
+    await expect(tokens.authenticateOwner({ ...content, authorization })).rejects.toThrow(
       refused("clock-skew"),
     );
   });
 
-  test("when it is one that came before", () => {
+  test("when it is one that came before", async () => {
     const request = signed();
-    tokens.authenticateOwner(request);
+    await tokens.authenticateOwner(request);
     now += 14 * minute;
-    expect(() => tokens.authenticateOwner(request)).toThrow(refused("replayed"));
+    await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
     now += 2 * minute;
-    expect(() => tokens.authenticateOwner(request)).toThrow(refused("clock-skew"));
-    expect(tokens.authenticateOwner(signed()).tokenId).toBe(keyId);
+    await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("clock-skew"));
+    expect((await tokens.authenticateOwner(signed())).tokenId).toBe(keyId);
+  });
+
+  test("when it is one that came before a restart, or to another store of keys", async () => {
+    const request = signed();
+    const other = await open();
+    await tokens.authenticateOwner(request);
+    await expect(other.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
+    await other.close();
+    await tokens.close();
+    await temp.reopen();
+    tokens = await open();
+    await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
   });
 
   test("by a process that does not have the master key: it cannot know", async () => {
@@ -133,14 +146,16 @@ describe("a request is refused", () => {
       masterKey: makeMasterKey(),
       now: () => now,
     });
-    expect(() => stranger.authenticateOwner(signed())).toThrow("its master key is another one");
+    await expect(stranger.authenticateOwner(signed())).rejects.toThrow(
+      "its master key is another one",
+    );
     // Nor does it make keys that are good here alone.
     await expect(
       stranger.create({ kind: "logentries-owner", customer: "acme", prefixes: ["", "", "", ""] }),
     ).rejects.toThrow("its master key is another one");
     await stranger.close();
     const without = await TokenStore.open(temp.log, { now: () => now });
-    expect(() => without.authenticateOwner(signed())).toThrow("there is no master key");
+    await expect(without.authenticateOwner(signed())).rejects.toThrow("there is no master key");
     await without.close();
   });
 });
@@ -159,23 +174,4 @@ test("the owner key is in no file of the log, also not its hash", async () => {
   expect(bytes.includes("secretSha256")).toBe(false);
   await temp.reopen();
   tokens = await open();
-});
-
-describe("signatures that were seen", () => {
-  test("are forgotten when their time is over, and no more are kept than the limit", () => {
-    const seen = new SeenSignatures(3);
-    for (const n of [1, 2, 3]) expect(seen.use("k", `s${n}`, 100 * n, 0)).toBe(true);
-    expect(seen.use("k", "s1", 100, 0)).toBe(false);
-    expect(seen.use("k", "s3", 300, 0)).toBe(false);
-    expect(() => seen.use("k", "s4", 400, 50)).toThrow("more than 3");
-    expect(seen.use("k", "s4", 400, 100)).toBe(true);
-    expect(seen.size).toBe(3);
-    expect(seen.use("k", "s2", 200, 100)).toBe(false);
-  });
-
-  test("of two keys are apart", () => {
-    const seen = new SeenSignatures();
-    expect(seen.use("k", "s", 100, 0)).toBe(true);
-    expect(seen.use("other", "s", 100, 0)).toBe(true);
-  });
 });

@@ -58,6 +58,46 @@ const messagesOf = (events: readonly StoredEvent[]) => events.map(({ message }) 
 const dropped = (door: string, reason: string) =>
   edge.counted("logboom_ingest_dropped_events_total", `door="${door}",reason="${reason}"`);
 
+describe("DataHub's lines", () => {
+  test("are those of the log that their port is bound to, and need no token", async () => {
+    edge = await openEdge({
+      LOGBOOM_DATAHUB: `0=${keys.logentries}, 0=${keys.logentriesOther},0=${keys.loggly}`,
+    });
+    const [one, other, unknown] = await Promise.all(
+      [0, 1, 2].map((index) => openClient(`LOGBOOM_DATAHUB[${index}]`)),
+    );
+    // As le_java 1.1 and le_dotnet 2.8 write: with the log's id and the host in front, U+2028 for line breaks.
+    await write(one as Socket, "LogID=5 HostName=web-1 first\u2028second\n\n");
+    await write(other as Socket, `${keys.logentries} is no token here\nlast, without an end`);
+    await write(unknown as Socket, "nobody's\n");
+    (other as Socket).end();
+    const events = await storedWhen(3);
+    const shown = events.map(({ prefix1, prefix3, message }) => [prefix1, prefix3, message]);
+    expect(shown.toSorted()).toEqual([
+      ["app", "logentries", "LogID=5 HostName=web-1 first\nsecond"],
+      ["other", "logentries", `${keys.logentries} is no token here`],
+      ["other", "logentries", "last, without an end"],
+    ]);
+    expect(await dropped("logentries-token", "unknown-key")).toBe(1);
+    const { log_id: id } = events.find(({ prefix1 }) => prefix1 === "app")?.attributes ?? {};
+    await edge.tokens.revoke(id ?? "");
+    await sleep(1100);
+    await write(one as Socket, "late\n");
+    await write(await openClient("LOGBOOM_DATAHUB[1]"), "after\n");
+    expect(messagesOf(await storedWhen(4))).toContain("after");
+    expect(messagesOf(await edge.stored())).not.toContain("late");
+  });
+
+  test("of more than 64 KiB become several events of the log", async () => {
+    edge = await openEdge({ LOGBOOM_DATAHUB: `0=${keys.logentries}` });
+    const line = "0123456789".repeat(15_000);
+    await write(await openClient("LOGBOOM_DATAHUB[0]"), `${line}\nshort\n`);
+    const events = await storedWhen(4);
+    expect(messagesOf(events).slice(0, -1).join("")).toBe(line);
+    expect(new Set(events.map(({ prefix1 }) => prefix1))).toEqual(new Set(["app"]));
+  });
+});
+
 describe("token lines", () => {
   test("of many connections are stored in each one's order, with the labels of their logs", async () => {
     edge = await openEdge(allPorts);
