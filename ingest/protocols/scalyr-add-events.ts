@@ -18,6 +18,7 @@ export const scalyrAddEventsDoor = {
   keyKinds: ["scalyr-write", "write"],
   maxBodyBytes: MAX_REQUEST_BYTES,
   secret: ({ query, headers }) => query.get("token") ?? bearerToken(headers),
+  secretAtStart: (body) => tokenAtStart.exec(body.toString("latin1", 0, MAX_START_BYTES))?.[1],
   secretInBody: (body) => {
     const token = textOf(parse(body)["token"]);
     return token === "" ? undefined : token;
@@ -42,6 +43,10 @@ export const scalyrAddEventsDoor = {
   },
   refused: scalyrRefusal,
 } satisfies Door;
+
+/** The agent and the Go client write the token first. */
+const tokenAtStart = /^\s*\{\s*"?token"?\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]+)"/;
+const MAX_START_BYTES = 512;
 
 /** Of bodies on their way: the token is in there, so each is needed twice. */
 const parsed = new WeakMap<Buffer, RelaxedObject>();

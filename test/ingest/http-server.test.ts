@@ -1,6 +1,6 @@
 // The server of any stage: what real agents send is understood, and what is in flight is answered.
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import express, { type Express } from "express";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -79,6 +79,51 @@ test("nothing is answered 100 Continue before the app knows the request", async 
   expect(await early).toBe("");
   socket.destroy();
 });
+
+describe("connections beyond the limit", () => {
+  test("cost the one that has asked nothing for longest, and none that is being answered", async () => {
+    await server.drain(0);
+    let refused = 0;
+    server = await startHttpServer(app, {
+      host: "127.0.0.1",
+      port: 0,
+      maxConnections: 3,
+      onRefuse: () => refused++,
+    });
+    const held = await writeRequest(server.port, {}, "", { method: "GET", target: "/hold" });
+    const silent = [await connectSilently(), await connectSilently()];
+    const closed = silent.map((socket) => once(socket, "close"));
+    expect(await ask("/a")).toMatch(/^HTTP\/1\.1 200 /);
+    await closed[0];
+    expect(await ask("/b")).toMatch(/^HTTP\/1\.1 200 /);
+    expect(refused).toBe(1);
+    expect(silent[1]?.destroyed).toBe(false);
+    const answered = readUntil(held, (text) => text.includes("answered"));
+    for (const answer of release.splice(0)) answer();
+    expect(await answered).toContain("answered");
+    silent[1]?.destroy();
+  });
+
+  test("close the newcomer when all others are being answered", async () => {
+    await server.drain(0);
+    server = await startHttpServer(app, { host: "127.0.0.1", port: 0, maxConnections: 1 });
+    const held = await writeRequest(server.port, {}, "", { method: "GET", target: "/hold" });
+    while (release.length === 0) await sleep(5);
+    const newcomer = await connectSilently();
+    await once(newcomer, "close");
+    const answered = readUntil(held, (text) => text.includes("answered"));
+    for (const answer of release.splice(0)) answer();
+    expect(await answered).toContain("answered");
+  });
+});
+
+/** A connection over which nothing is asked. */
+async function connectSilently(): Promise<Socket> {
+  const socket = connect({ port: server.port, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
 
 describe("draining", () => {
   /** Requests that the app is holding. */
