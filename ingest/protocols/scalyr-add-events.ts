@@ -290,9 +290,22 @@ function asText(value: RelaxedValue): string {
       return value;
     case "object":
       if (Buffer.isBuffer(value)) return value.toString("utf8");
-      return JSON.stringify(value, (_, part: unknown) => jsonPart(part));
+      return writeJson(value);
     default:
       return String(value);
+  }
+}
+
+function writeJson(value: RelaxedValue): string {
+  try {
+    return JSON.stringify(value, (_, part: unknown) => jsonPart(part));
+  } catch (error) {
+    // The native parser, unlike ours, reads any depth; each level takes frames of the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw new LogboomError("BAD_REQUEST", "a value is nested too deeply to be kept", {
+      details: { field: "body" },
+      cause: error,
+    });
   }
 }
 

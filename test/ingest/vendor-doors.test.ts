@@ -163,6 +163,7 @@ test("labels and attributes beyond the limits are cut and counted, and the event
 });
 
 const mib = 1_048_576;
+const bottomless = `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`;
 const scalyrBody = (content: string) => `{token:"${keys.scalyr}",${content}}`;
 
 describe("a refusal", () => {
@@ -332,6 +333,18 @@ describe("a refusal", () => {
       400,
       scalyr("error/client/badParam"),
     ],
+    ...[
+      `"events":[{"attrs":{"message":${bottomless}}}]`,
+      `"events":[{"attrs":{"a":${bottomless}}}]`,
+      `"session":${bottomless}`,
+    ].map((fields): [string, string, string, Given, number, object] => [
+      `JSON without a bottom in ${fields.slice(0, 30)}`,
+      "/addEvents",
+      `{"token":"${keys.scalyr}",${fields}}`,
+      {},
+      400,
+      scalyr("error/client/badParam"),
+    ]),
     [
       "6 MB and a byte",
       "/addEvents",
