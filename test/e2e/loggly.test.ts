@@ -98,6 +98,20 @@ describe("search and events", () => {
     expect(new Set(times).size).toBe(total);
   });
 
+  test("a search of all times finds what there is", async () => {
+    for (const span of ["from=0001-01-01&until=9999-12-31", "from=-9999w&until=99999999999999"]) {
+      const { json } = await get(`/apiv2/search?q=*&size=7&${span}`);
+      const { rsid } = json as { rsid: { id: string } };
+      const page = await get(`/apiv2/events?rsid=${rsid.id}`);
+      expect(page.json).toMatchObject({ total_events: total });
+      const first = await get(`/apiv2/events/iterate?q=*&size=100&${span}`);
+      const next = await ask((first.json as Events).next ?? "", {
+        headers: { authorization: `Bearer ${key.secret}` },
+      });
+      expect((next.json as Events).events).toHaveLength(total - 100);
+    }
+  });
+
   test("events have the vendor's shape", async () => {
     const search = await get("/apiv2/search/?q=json.n:1");
     const { rsid } = search.json as { rsid: { id: string } };
