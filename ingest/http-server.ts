@@ -1,7 +1,9 @@
 // The HTTP server of any stage: tolerant of what real agents send, bounded, and drained before it closes.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Express } from "express";
+import { HttpConnections } from "./http-connections.ts";
+import { MAX_HEAD_BYTES } from "./malformed-request.ts";
 
 /** A whole request, however slowly it comes. */
 const REQUEST_TIMEOUT_MS = 300_000;
@@ -12,8 +14,6 @@ const CHECK_EVERY_MS = 5_000;
 const MAX_CONNECTIONS = 10_000;
 /** Longer than usual fronts keep an idle connection, so that they, not we, close it. */
 const KEEP_ALIVE_MS = 75_000;
-/** Pixels and other GET ingest carry events in the URL. */
-const MAX_HEADER_BYTES = 64 * 1024;
 
 export interface HttpServer {
   readonly port: number;
@@ -38,57 +38,23 @@ export async function startHttpServer(
     headersTimeout: HEADERS_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_EVERY_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_HEAD_BYTES,
   });
-  const noteRequest = boundConnections(server, maxConnections, onRefuse);
+  const connections = new HttpConnections(server, { maxConnections, onRefuse });
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    noteRequest(request, response);
+    connections.note(request, response);
     request.url = originForm(request.url ?? "/");
     app(request, response);
   };
   server.on("request", handle);
   // Without this Node answers "100 Continue" before we know the token or the declared size.
   server.on("checkContinue", handle);
+  // Other expectations may be ignored (RFC 9110, section 10.1.1).
+  server.on("checkExpectation", handle);
   await listen(server, host, port);
   return {
     port: (server.address() as AddressInfo).port,
     drain: (timeoutMs) => drain(server, timeoutMs),
-  };
-}
-
-/**
- * Peers that connect and ask nothing cannot shut others out: beyond the limit the connection goes that has
- * been without a request for longest.
- *
- * @returns what each request is to be told to
- */
-function boundConnections(
-  server: Server,
-  maxConnections: number,
-  onRefuse: () => void,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  const open = new Set<Socket>();
-  /** The one that has waited longest is first. */
-  const idle = new Set<Socket>();
-  server.on("connection", (socket) => {
-    open.add(socket);
-    idle.add(socket);
-    socket.once("close", () => {
-      open.delete(socket);
-      idle.delete(socket);
-    });
-    if (open.size <= maxConnections) return;
-    onRefuse();
-    const [longest = socket] = idle;
-    open.delete(longest);
-    idle.delete(longest);
-    longest.destroy();
-  });
-  return ({ socket }, response) => {
-    idle.delete(socket);
-    response.once("close", () => {
-      if (open.has(socket)) idle.add(socket);
-    });
   };
 }
 

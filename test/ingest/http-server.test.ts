@@ -80,6 +80,55 @@ test("nothing is answered 100 Continue before the app knows the request", async 
   socket.destroy();
 });
 
+describe("what is no HTTP", () => {
+  const sent = async (bytes: string): Promise<string> => {
+    const socket = await connectSilently();
+    socket.write(bytes);
+    return readUntil(socket, () => false);
+  };
+  const post = "POST /a HTTP/1.1\r\nhost: h\r\n";
+
+  test.each([
+    ["other text", "hello\r\n\r\n", 400, "BAD_REQUEST", "request"],
+    ["TLS", "\x16\x03\x01\x00\xa5\x01\x00", 400, "BAD_REQUEST", "request"],
+    ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "BAD_REQUEST", "request"],
+    ["a negative length", `${post}content-length: -1\r\n\r\n`, 400, "BAD_REQUEST", "request"],
+    [
+      "two lengths",
+      `${post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      400,
+      "BAD_REQUEST",
+      "request",
+    ],
+    ["a long line", `GET /${"x".repeat(70_000)} HTTP/1.1\r\n`, 431, "TOO_LARGE", "head"],
+    ["a long header", `${post}a: ${"x".repeat(70_000)}\r\n\r\n`, 431, "TOO_LARGE", "head"],
+  ])("as %s is refused in words", async (_, bytes, status, errorCode, field) => {
+    const reply = await sent(bytes);
+    expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(JSON.parse(reply.slice(reply.indexOf("\r\n\r\n")))).toEqual({
+      error: expect.any(String) as string,
+      errorCode,
+      details: expect.objectContaining({ field }) as unknown,
+    });
+  });
+
+  test("after whole requests is not answered in their place", async () => {
+    const socket = await connectSilently();
+    const reply = readUntil(socket, () => false);
+    socket.write("GET /hold HTTP/1.1\r\nhost: h\r\n\r\n");
+    while (release.length === 0) await sleep(5);
+    socket.write("garbage\r\n\r\nmore of it\r\n\r\n");
+    await sleep(50);
+    for (const answer of release.splice(0)) answer();
+    expect(await reply).toMatch(/^HTTP\/1\.1 200 [^]*answered/);
+    expect(await reply).not.toContain("400");
+  });
+
+  test("other expectations than 100-continue are ignored", async () => {
+    expect(await ask("/a", { expect: "banana" })).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
 describe("connections beyond the limit", () => {
   test("cost the one that has asked nothing for longest, and none that is being answered", async () => {
     await server.drain(0);
