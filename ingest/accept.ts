@@ -31,6 +31,8 @@ const DROP_MS = 5_000;
 /** A day: what a door allows does not change while the service runs. */
 const PREFLIGHT_SECONDS = 86_400;
 const POST_ONLY: readonly string[] = ["POST"];
+/** Of the memory for ingest: what bodies may hold whose sender nobody knows yet. */
+const NEWCOMERS_SHARE = 1 / 4;
 
 interface AcceptorOptions {
   readonly config: Config;
@@ -45,6 +47,7 @@ interface AcceptorOptions {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #budget: MemoryBudget;
+  readonly #newcomers: MemoryBudget;
   readonly #coalescer: Coalescer;
   readonly #repeats: Repeats;
   readonly #sequences: Sequences;
@@ -56,16 +59,17 @@ export class Acceptor {
     const { config, log } = options;
     this.#options = options;
     this.#budget = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES);
+    this.#newcomers = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES * NEWCOMERS_SHARE);
     this.#coalescer = new Coalescer(log, config.LOGBOOM_LINGER_MS);
     this.#repeats = new Repeats(log);
     this.#sequences = new Sequences(log);
     this.#partitions = new Partitions(log.partitionCount);
-    this.#endCollector = startIdleCollector(() => this.#budget.usedBytes === 0);
+    this.#endCollector = startIdleCollector(() => this.pendingBytes === 0);
   }
 
   /** Bytes received and not yet acknowledged. */
   get pendingBytes(): number {
-    return this.#budget.usedBytes;
+    return this.#budget.usedBytes + this.#newcomers.usedBytes;
   }
 
   /** Answers one request; every failure becomes the door's own kind of reply. */
@@ -161,6 +165,10 @@ export class Acceptor {
     };
     const early =
       door.secretInBody === undefined ? authenticate(door.secret(doorRequest)) : undefined;
+    // Whoever has no key cannot take the room of those who have: elsewhere such a body is not read at all.
+    if (early === undefined && !tokens.admitUnnamed(doorRequest.address)) {
+      reservation.moveTo(this.#newcomers);
+    }
     const key = door.idempotencyKey(doorRequest);
     const bounded = (limit: number) => Math.min(limit, door.maxBodyBytes ?? limit);
     const limits = {
@@ -171,7 +179,8 @@ export class Acceptor {
     const body = await readBody(request, response, limits, reservation);
     read.bodyBytes = body.length;
     const endTimer = instruments.logboom_ingest_acknowledge_seconds.startTimer({ door: door.name });
-    const principal = early ?? authenticate(door.secretInBody?.(body) ?? door.secret(doorRequest));
+    const principal = early ?? authenticateBody(door, doorRequest, body, authenticate);
+    reservation.moveTo(this.#budget);
 
     return this.#repeats.once(
       { door: door.name, tokenId: principal.tokenId, key, query: String(doorRequest.query), body },
@@ -258,6 +267,19 @@ export class Acceptor {
     if (count === 0) return;
     this.#options.instruments.logboom_ingest_dropped_events_total.inc({ door, reason }, count);
   }
+}
+
+/** By the key that the body begins with, or by the one that is found when the whole of it is parsed. */
+function authenticateBody(
+  door: Door,
+  request: DoorRequest,
+  body: Buffer,
+  authenticate: (secret: string | undefined) => Principal,
+): Principal {
+  const first = door.secretAtStart?.(body);
+  const principal = first === undefined ? undefined : authenticate(first);
+  const secret = door.secretInBody?.(body) ?? door.secret(request);
+  return principal !== undefined && secret === first ? principal : authenticate(secret);
 }
 
 /** What a browser asks before it sends to another origin. */

@@ -1,15 +1,19 @@
 // The HTTP server of any stage: tolerant of what real agents send, bounded, and drained before it closes.
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Express } from "express";
+import { HttpConnections } from "./http-connections.ts";
+import { MAX_HEAD_BYTES } from "./malformed-request.ts";
 
 /** A whole request, however slowly it comes. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const HEADERS_TIMEOUT_MS = 20_000;
+/** How often peers are looked for that take too long. */
+const CHECK_EVERY_MS = 5_000;
+/** Files and the store need handles, too. */
+const MAX_CONNECTIONS = 10_000;
 /** Longer than usual fronts keep an idle connection, so that they, not we, close it. */
 const KEEP_ALIVE_MS = 75_000;
-/** Pixels and other GET ingest carry events in the URL. */
-const MAX_HEADER_BYTES = 64 * 1024;
 
 export interface HttpServer {
   readonly port: number;
@@ -17,25 +21,36 @@ export interface HttpServer {
   drain(timeoutMs: number): Promise<void>;
 }
 
+interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly maxConnections?: number;
+  /** Told of each connection that is closed to stay within the limit. */
+  readonly onRefuse?: () => void;
+}
+
 export async function startHttpServer(
   app: Express,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, maxConnections = MAX_CONNECTIONS, onRefuse = () => {} }: HttpServerOptions,
 ): Promise<HttpServer> {
   const server = createServer({
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: MAX_HEAD_BYTES,
   });
-  server.on("request", (request, response) => {
+  const connections = new HttpConnections(server, { maxConnections, onRefuse });
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    connections.note(request, response);
     request.url = originForm(request.url ?? "/");
     app(request, response);
-  });
+  };
+  server.on("request", handle);
   // Without this Node answers "100 Continue" before we know the token or the declared size.
-  server.on("checkContinue", (request, response) => {
-    request.url = originForm(request.url ?? "/");
-    app(request, response);
-  });
+  server.on("checkContinue", handle);
+  // Other expectations may be ignored (RFC 9110, section 10.1.1).
+  server.on("checkExpectation", handle);
   await listen(server, host, port);
   return {
     port: (server.address() as AddressInfo).port,

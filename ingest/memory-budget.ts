@@ -5,7 +5,7 @@ const RETRY_AFTER_SECONDS = 1;
 
 /** What one request holds of the budget; released as a whole, once. */
 export class Reservation {
-  readonly #budget: MemoryBudget;
+  #budget: MemoryBudget;
   #bytes = 0;
 
   constructor(budget: MemoryBudget) {
@@ -16,6 +16,14 @@ export class Reservation {
   add(bytes: number): void {
     this.#budget.take(bytes);
     this.#bytes += bytes;
+  }
+
+  /** From now on it counts against another budget. @throws LogboomError OVERLOADED when that one is spent. */
+  moveTo(budget: MemoryBudget): void {
+    if (budget === this.#budget) return;
+    budget.take(this.#bytes);
+    this.#budget.give(this.#bytes);
+    this.#budget = budget;
   }
 
   release(): void {

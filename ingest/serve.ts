@@ -45,6 +45,7 @@ export async function serve(stages: readonly Stage[], context: ProcessContext): 
   const server = await startHttpServer(app, {
     host: config.LOGBOOM_HOST,
     port: config.LOGBOOM_PORT,
+    onRefuse: () => instruments.logboom_socket_refused_connections_total.inc({ door: "http" }),
   });
   keep({ close: () => server.drain(config.LOGBOOM_DRAIN_TIMEOUT_MS) });
   const url = `http://${config.LOGBOOM_HOST}:${server.port}`;

@@ -26,6 +26,7 @@ export async function startIngest(options: IngestOptions): Promise<Stage> {
     routes: [createEdge(acceptor)],
     checks: { log: () => log.health() },
     refresh: () => {
+      rawDoors.refresh();
       instruments.logboom_ingest_pending_bytes.set(acceptor.pendingBytes + rawDoors.pendingBytes);
       instruments.logboom_log_size_bytes.set(log.sizeBytes);
       instruments.logboom_log_limit_bytes.set(log.maxBytes);

@@ -37,7 +37,7 @@ interface TokenStoreOptions {
   readonly now?: () => number;
 }
 
-/** Stands in for an unknown key, so that checking a signature costs the same. */
+/** Stands in for an unknown or revoked key, so that refusing a signature costs the same. */
 const NO_KEY = "00000000-0000-0000-0000-000000000000";
 const ANYWHERE = "";
 
@@ -97,6 +97,22 @@ export class TokenStore {
   }
 
   /**
+   * Asked before a request is read whose key stands in its body.
+   *
+   * @returns whether a key was good before from this address
+   * @throws LogboomError RATE_LIMITED for an address that has to wait, and where none was
+   */
+  admitUnnamed(address = ANYWHERE): boolean {
+    try {
+      if (address !== ANYWHERE) this.#guesses.admitUnnamed(address);
+    } catch (error) {
+      this.#count("too-many-failures");
+      throw error;
+    }
+    return this.#guesses.isProven(address);
+  }
+
+  /**
    * Who signed the request with a Logentries owner key; a signature is good once, over all processes, and while
    * its Date is within 15 minutes of the clock.
    *
@@ -110,7 +126,7 @@ export class TokenStore {
       const known = this.#records.findById(keyId);
       const sealed =
         known !== undefined && isActive(known.record) ? known.record.sealedSecret : undefined;
-      const ownerKey = sealed === undefined ? NO_KEY : this.#unseal(keyId, sealed);
+      const ownerKey = sealed === undefined ? this.#standIn() : this.#unseal(keyId, sealed);
       const isGood = isOwnerSignature(ownerKey, request, signature);
       if (known === undefined || sealed === undefined || !isGood) {
         throw denied("BAD_TOKEN", "bad-signature", "the signature is not that of an owner key");
@@ -283,6 +299,13 @@ export class TokenStore {
       if (sealedSecret !== undefined) this.#unseal(id, sealedSecret);
     }
     return this.#masterKey().seal(id, secret);
+  }
+
+  /** Takes as long as a real owner key does. */
+  #standIn(): string {
+    const { id = "", sealedSecret } = this.#records.anySealed?.record ?? {};
+    if (sealedSecret !== undefined) this.#unseal(id, sealedSecret);
+    return NO_KEY;
   }
 
   #unseal(id: string, sealed: string): string {

@@ -74,6 +74,7 @@ export const metricDeclarations = {
         "forbidden",
         "too-long",
         "overloaded",
+        "receive-buffer",
         "stopped",
       ],
     },
@@ -85,8 +86,8 @@ export const metricDeclarations = {
   },
   logboom_socket_refused_connections_total: {
     type: "counter",
-    help: "Connections of raw sockets that were closed to stay within the limit, by door.",
-    labels: { door: socketDoors },
+    help: "Connections that were closed to stay within the limit, by raw door, or over HTTP.",
+    labels: { door: [...socketDoors, "http"] },
   },
   logboom_ingest_pending_bytes: {
     type: "gauge",

@@ -40,6 +40,8 @@ export class Guesses {
   readonly #failures = new Map<string, Failures>();
   /** Pairs of address and key's name, the one that came in longest ago first. */
   readonly #good = new Set<string>();
+  /** How many of those pairs an address has. */
+  readonly #goodKeysOf = new Map<string, number>();
   readonly #salt: Buffer;
   readonly #maxAddresses: number;
   readonly #maxGoodKeys: number;
@@ -68,19 +70,33 @@ export class Guesses {
   admit(address: string, name: string): void {
     const source = sourceOf(address);
     const failures = this.#failures.get(source);
-    if (failures === undefined || failures.count < FREE_FAILURES) return;
+    const leftMs = this.#leftMs(failures);
+    if (failures === undefined || leftMs <= 0) return;
     if (this.#good.has(`${source} ${name}`)) return;
-    const leftMs = failures.lastAt + pauseAfter(failures.count) - this.#now();
-    if (leftMs <= 0) return;
     if (failures.count >= 2 * FREE_FAILURES && this.#hasTurn(name)) return;
-    throw new LogboomError(
-      "RATE_LIMITED",
-      `${failures.count} requests of this address had a wrong key; the next key is tried in ${Math.ceil(leftMs / 1000)} s`,
-      {
-        retryAfterSeconds: Math.ceil(leftMs / 1000),
-        details: { reason: "too-many-failures", limit: FREE_FAILURES },
-      },
-    );
+    throw tooManyFailures(failures.count, leftMs);
+  }
+
+  /**
+   * For a request that has to be read before its key is known.
+   *
+   * @throws LogboomError RATE_LIMITED when the address has to wait, and no key was good there before.
+   */
+  admitUnnamed(address: string): void {
+    const failures = this.#failures.get(sourceOf(address));
+    const leftMs = this.#leftMs(failures);
+    if (failures === undefined || leftMs <= 0 || this.isProven(address)) return;
+    throw tooManyFailures(failures.count, leftMs);
+  }
+
+  /** Whether a key was good there before. */
+  isProven(address: string): boolean {
+    return this.#goodKeysOf.has(sourceOf(address));
+  }
+
+  #leftMs(failures: Failures | undefined): number {
+    if (failures === undefined || failures.count < FREE_FAILURES) return 0;
+    return failures.lastAt + pauseAfter(failures.count) - this.#now();
   }
 
   failed(address: string): void {
@@ -95,11 +111,21 @@ export class Guesses {
 
   succeeded(address: string, name: string): void {
     // Set anew at the end only when others press: most requests come with a key that is there.
-    const pair = `${sourceOf(address)} ${name}`;
-    if (this.#good.has(pair) && this.#good.size < this.#maxGoodKeys / 2) return;
+    const source = sourceOf(address);
+    const pair = `${source} ${name}`;
+    const isKnown = this.#good.has(pair);
+    if (isKnown && this.#good.size < this.#maxGoodKeys / 2) return;
     this.#good.delete(pair);
     this.#good.add(pair);
-    if (this.#good.size > this.#maxGoodKeys) forgetFirst(this.#good);
+    if (!isKnown) this.#goodKeysOf.set(source, (this.#goodKeysOf.get(source) ?? 0) + 1);
+    if (this.#good.size > this.#maxGoodKeys) this.#forgetGood(forgetFirst(this.#good));
+  }
+
+  #forgetGood(pair = ""): void {
+    const source = pair.slice(0, pair.indexOf(" "));
+    const left = (this.#goodKeysOf.get(source) ?? 0) - 1;
+    if (left > 0) this.#goodKeysOf.set(source, left);
+    else this.#goodKeysOf.delete(source);
   }
 
   #hasTurn(name: string): boolean {
@@ -125,10 +151,21 @@ function sourceOf(address: string): string {
   return [...groups, ...zeros, ...after].slice(0, 4).join(":");
 }
 
-/** The one put in first. */
-function forgetFirst(entries: Map<string, unknown> | Set<string>): void {
-  for (const name of entries.keys()) {
-    entries.delete(name);
-    return;
-  }
+function tooManyFailures(count: number, leftMs: number): LogboomError {
+  const seconds = Math.ceil(leftMs / 1000);
+  return new LogboomError(
+    "RATE_LIMITED",
+    `${count} requests of this address had a wrong key; the next key is tried in ${seconds} s`,
+    {
+      retryAfterSeconds: seconds,
+      details: { reason: "too-many-failures", limit: FREE_FAILURES },
+    },
+  );
+}
+
+/** The one put in first, which is named. */
+function forgetFirst(entries: Map<string, unknown> | Set<string>): string | undefined {
+  const [first] = entries.keys();
+  if (first !== undefined) entries.delete(first);
+  return first;
 }

@@ -20,6 +20,7 @@ export class KeyRecords {
   readonly #byId = new Map<string, Key>();
   /** One secret may be the key of several kinds, taken over from elsewhere; the newest is last. */
   readonly #byHash = new Map<string, readonly Key[]>();
+  #lastSealed: Key | undefined;
 
   /** Takes a record in; one that is older than what is known of the key changes nothing. */
   apply(record: TokenRecord): void {
@@ -34,6 +35,7 @@ export class KeyRecords {
       else this.#byHash.delete(former.secretSha256);
     }
     this.#byId.set(record.id, key);
+    if (record.sealedSecret !== undefined) this.#lastSealed = key;
     if (record.secretSha256 !== undefined) {
       this.#byHash.set(record.secretSha256, [...this.#keysOf(record.secretSha256), key]);
     }
@@ -50,6 +52,11 @@ export class KeyRecords {
 
   findById(id: string): Key | undefined {
     return this.#byId.get(id);
+  }
+
+  /** Any owner key, to be decrypted in place of one that is not there. */
+  get anySealed(): Key | undefined {
+    return this.#lastSealed;
   }
 
   list(): TokenRecord[] {

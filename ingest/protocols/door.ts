@@ -121,6 +121,8 @@ export interface Door {
    * known, and wins over `secret`.
    */
   secretInBody?(body: Buffer): string | undefined;
+  /** The same of a body that begins with it: who has no key is refused before the whole of it is parsed. */
+  secretAtStart?(body: Buffer): string | undefined;
   idempotencyKey(request: DoorRequest): IdempotencyKey | undefined;
   /** Throws LogboomError when the body is not this protocol's. */
   read(request: DoorRequest, body: Buffer, principal: Principal): IncomingEvents;

@@ -4,7 +4,14 @@ import type { DoorName, IncomingEvent } from "./door.ts";
 
 /** Why a received event is not stored; nobody is told, as such a connection answers nothing. */
 export type DropReason =
-  "malformed" | "unknown-key" | "forbidden" | "too-long" | "overloaded" | "stopped";
+  | "malformed"
+  | "unknown-key"
+  | "forbidden"
+  | "too-long"
+  | "overloaded"
+  /** A datagram that came while the kernel's buffer was full. */
+  | "receive-buffer"
+  | "stopped";
 
 /** Where a connection's events go. */
 export interface LineSink {

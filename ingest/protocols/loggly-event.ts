@@ -1,5 +1,5 @@
 // What Loggly's doors have in common: tags, labels, and what is read from a JSON event.
-import { parseTimestamp } from "../../schemas/time.ts";
+import { eventTimeRange, parseTimestamp } from "../../schemas/time.ts";
 import type { IncomingEvent } from "./door.ts";
 
 /** The vendor's rule for a tag; others are dropped, and their event kept. */
@@ -8,6 +8,7 @@ const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const MAX_TAGS_LABEL_BYTES = 255;
 const NS_PER_MS = 1_000_000n;
 const OPENING_BRACE = 0x7b;
+const SPACE = 0x20;
 
 /** What all events of a request share. */
 export interface LogglyContext {
@@ -55,7 +56,7 @@ export function logglyEvent(message: Buffer, context: LogglyContext): IncomingEv
  * go-loggly 0.5 sends it; `hostname` or `host`.
  */
 export function jsonFacts(message: Buffer): { time?: bigint; host?: string } {
-  if (message[0] !== OPENING_BRACE) return {};
+  if (!beginsWithBrace(message)) return {};
   // An event with neither need not be parsed.
   if (!message.includes('"timestamp"') && !message.includes('"host')) return {};
   let value: Record<string, unknown>;
@@ -73,8 +74,20 @@ export function jsonFacts(message: Buffer): { time?: bigint; host?: string } {
   };
 }
 
+function beginsWithBrace(message: Buffer): boolean {
+  let start = 0;
+  while (start < message.length && (message[start] ?? 0) <= SPACE) start++;
+  return message[start] === OPENING_BRACE;
+}
+
+/** One that cannot be stored is none: an agent would lose all events of its request. */
 function readTime(value: unknown): bigint | undefined {
-  if (typeof value === "string") return parseTimestamp(value);
+  const time = typeof value === "string" ? parseTimestamp(value) : readMilliseconds(value);
+  if (time === undefined || time < eventTimeRange.first) return undefined;
+  return time < eventTimeRange.end ? time : undefined;
+}
+
+function readMilliseconds(value: unknown): bigint | undefined {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value <= 0) return undefined;
   return BigInt(value) * NS_PER_MS;
 }

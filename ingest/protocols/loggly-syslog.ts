@@ -95,8 +95,8 @@ interface Sender {
 
 /** Senders by the text that they are read from. */
 const senders = new Map<string, Sender>();
-/** Beyond it the memory starts anew, so that made-up headers cannot fill it. */
-const MAX_SENDERS = 2_000;
+/** A relay brings the lines of many programs. Beyond it the memory, 10 to 20 MiB at most, starts anew. */
+const MAX_SENDERS = 10_000;
 const MAX_SENDER_LENGTH = 1_024;
 
 function readSender(

@@ -18,6 +18,7 @@ export const scalyrAddEventsDoor = {
   keyKinds: ["scalyr-write", "write"],
   maxBodyBytes: MAX_REQUEST_BYTES,
   secret: ({ query, headers }) => query.get("token") ?? bearerToken(headers),
+  secretAtStart: (body) => tokenAtStart.exec(body.toString("latin1", 0, MAX_START_BYTES))?.[1],
   secretInBody: (body) => {
     const token = textOf(parse(body)["token"]);
     return token === "" ? undefined : token;
@@ -42,6 +43,10 @@ export const scalyrAddEventsDoor = {
   },
   refused: scalyrRefusal,
 } satisfies Door;
+
+/** The agent and the Go client write the token first. */
+const tokenAtStart = /^\s*\{\s*"?token"?\s*:\s*"([\x21\x23-\x5b\x5d-\x7e]+)"/;
+const MAX_START_BYTES = 512;
 
 /** Of bodies on their way: the token is in there, so each is needed twice. */
 const parsed = new WeakMap<Buffer, RelaxedObject>();
@@ -285,9 +290,22 @@ function asText(value: RelaxedValue): string {
       return value;
     case "object":
       if (Buffer.isBuffer(value)) return value.toString("utf8");
-      return JSON.stringify(value, (_, part: unknown) => jsonPart(part));
+      return writeJson(value);
     default:
       return String(value);
+  }
+}
+
+function writeJson(value: RelaxedValue): string {
+  try {
+    return JSON.stringify(value, (_, part: unknown) => jsonPart(part));
+  } catch (error) {
+    // The native parser, unlike ours, reads any depth; each level takes frames of the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw new LogboomError("BAD_REQUEST", "a value is nested too deeply to be kept", {
+      details: { field: "body" },
+      cause: error,
+    });
   }
 }
 

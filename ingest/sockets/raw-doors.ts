@@ -6,7 +6,7 @@ import type { Instruments } from "../../schemas/instruments.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 import type { Acceptor } from "../accept.ts";
 import { MemoryBudget } from "../memory-budget.ts";
-import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
+import type { DropReason, LineProtocol, LineSink } from "../protocols/line-protocol.ts";
 import { logentriesDataHub } from "../protocols/logentries-datahub.ts";
 import { logentriesToken } from "../protocols/logentries-token.ts";
 import { logglySyslog } from "../protocols/loggly-syslog.ts";
@@ -57,6 +57,8 @@ export interface RawDoors {
   /** By the name of its variable. */
   readonly ports: Readonly<Record<string, number>>;
   readonly pendingBytes: number;
+  /** Brings the count of lost datagrams up to date. */
+  refresh(): void;
   /** Takes in what has been received, makes it durable, and ends every connection. */
   close(): Promise<void>;
 }
@@ -93,6 +95,11 @@ export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> 
     ports,
     get pendingBytes() {
       return open.reduce((sum, door) => sum + door.pendingBytes, 0);
+    },
+    refresh: () => {
+      for (const listener of open.flatMap(({ listeners }) => listeners)) {
+        if (listener instanceof UdpListener) listener.refresh();
+      }
     },
     close,
   };
@@ -149,15 +156,16 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
   const { config, acceptor, tokens, instruments, logger } = options;
   const { name: door } = protocol;
   const flows = new Flows();
+  const onDrop = (reason: DropReason, count: number): void => {
+    if (count > 0) instruments.logboom_ingest_dropped_events_total.inc({ door, reason }, count);
+  };
   const intake = new Intake({
     door,
     acceptor,
     logger,
     lingerMs: config.LOGBOOM_LINGER_MS,
     maxBytes: config.LOGBOOM_INGEST_MEMORY_BYTES * INTAKE_SHARE,
-    onDrop: (reason, count) => {
-      if (count > 0) instruments.logboom_ingest_dropped_events_total.inc({ door, reason }, count);
-    },
+    onDrop,
     onRoom: () => flows.release(),
   });
   const keys = new KnownKeys(tokens, keyKinds);
@@ -212,7 +220,16 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
       return listener;
     },
     listenUdp: async (port: number): Promise<void> => {
-      listeners.push(await UdpListener.open({ host, port, protocol, sink, isFull }));
+      listeners.push(
+        await UdpListener.open({
+          host,
+          port,
+          protocol,
+          sink,
+          isFull,
+          onLost: (count) => onDrop("receive-buffer", count),
+        }),
+      );
     },
   };
 }

@@ -1,5 +1,6 @@
 // A UDP port of one line protocol: each datagram is a line, or a few; what does not fit is dropped and counted.
 import { createSocket, type Socket } from "node:dgram";
+import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
@@ -16,11 +17,15 @@ interface UdpListenerOptions {
   readonly protocol: LineProtocol;
   readonly sink: LineSink;
   readonly isFull: () => boolean;
+  /** Told of datagrams that the kernel had no room for. */
+  readonly onLost: (count: number) => void;
 }
 
 export class UdpListener {
   readonly #socket: Socket;
+  readonly #onLost: (count: number) => void;
   #lastDataAt = 0;
+  #lost = 0;
 
   static async open(options: UdpListenerOptions): Promise<UdpListener> {
     const listener = new UdpListener(options);
@@ -36,7 +41,8 @@ export class UdpListener {
     return listener;
   }
 
-  private constructor({ host, protocol, sink, isFull }: UdpListenerOptions) {
+  private constructor({ host, protocol, sink, isFull, onLost }: UdpListenerOptions) {
+    this.#onLost = onLost;
     this.#socket = createSocket({
       type: isIPv6(host) ? "udp6" : "udp4",
       recvBufferSize: RECEIVE_BUFFER_BYTES,
@@ -57,6 +63,13 @@ export class UdpListener {
     return this.#socket.address().port;
   }
 
+  /** Counts what the kernel dropped since the last look: nobody but the kernel sees it. */
+  refresh(): void {
+    const lost = readKernelDrops(this.#socket.address());
+    if (lost > this.#lost) this.#onLost(lost - this.#lost);
+    this.#lost = lost;
+  }
+
   /** Takes in what the kernel still holds. */
   async close(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
@@ -64,6 +77,21 @@ export class UdpListener {
     while (performance.now() - this.#lastDataAt < QUIET_MS && performance.now() < deadline) {
       await sleep(10);
     }
+    this.refresh();
     await new Promise<void>((resolve) => this.#socket.close(resolve));
+  }
+}
+
+/** The last column of the port's row in Linux's table of sockets (proc_net); 0 where there is none. */
+function readKernelDrops({ family, port }: { family: string; port: number }): number {
+  const place = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  try {
+    return readFileSync(family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp", "latin1")
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local = ""]) => local.endsWith(place))
+      .reduce((sum, columns) => sum + Number(columns.at(-1)), 0);
+  } catch {
+    return 0;
   }
 }

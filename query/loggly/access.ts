@@ -26,9 +26,18 @@ export function authenticate(tokens: TokenStore, { headers, address }: Exchange)
   return tokens.authenticate(bearer ?? password, ["loggly-api", "read"], address);
 }
 
-/** The events that `q`, `from` and `until` name. @throws LogboomError BAD_REQUEST */
-export function readQuestion(principal: Principal, query: URLSearchParams): Question {
-  const q = textParameter(query, "q");
+/**
+ * The events that `q`, `from` and `until` name.
+ *
+ * @param fallback the query where `q` may be left out
+ * @throws LogboomError BAD_REQUEST
+ */
+export function readQuestion(
+  principal: Principal,
+  query: URLSearchParams,
+  fallback?: string,
+): Question {
+  const q = textParameter(query, "q") ?? fallback;
   if (q === undefined) throw badParameter("q", "", 'a query, "*" for all events');
   return questionOf(principal, { q, ...readSpan(query) });
 }

@@ -16,7 +16,8 @@ export function showCustomer(
       (record) =>
         record.customer === customer &&
         record.kind === "loggly-input" &&
-        record.revokedAt === undefined,
+        record.revokedAt === undefined &&
+        (record.expiresAt === undefined || Date.parse(record.expiresAt) > Date.now()),
     );
   return {
     json: {

@@ -1,4 +1,5 @@
 // The span of time that a request to Loggly names.
+import { eventTimeRange } from "../../schemas/time.ts";
 import { badParameter, textParameter } from "../exchange/parameters.ts";
 import { parseRelativeTime, relativeTimeForms } from "../exchange/relative-time.ts";
 
@@ -11,7 +12,9 @@ export function readSpan(
     const text = textParameter(query, name) ?? fallback;
     const time = parseRelativeTime(text, nowMs);
     if (time === undefined) throw badParameter(name, text, relativeTimeForms);
-    return time;
+    // Nothing lies beyond, and ids of searches have room for no more.
+    if (time < eventTimeRange.first) return eventTimeRange.first;
+    return time > eventTimeRange.end ? eventTimeRange.end : time;
   };
   const begin = read("from", "-24h");
   const end = read("until", "now");

@@ -27,7 +27,14 @@ test("a smoke run measures every phase and finds all events", { timeout: 180_000
     expect(output).toContain("stored 20000, acknowledged 20000: exact");
     expect(output).not.toContain("WRONG");
     const titles = Object.keys(JSON.parse(readFileSync(json, "utf8")) as object).join("\n");
-    for (const title of ["Ingest of", "Message index", "Start with", "Search of", "Steady rate"]) {
+    for (const title of [
+      "Ingest of",
+      "Message index",
+      "Start with",
+      "Search of",
+      "Steady rate",
+      "Doors",
+    ]) {
       expect(titles).toContain(title);
     }
   } finally {

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-export const PHASES = ["ingest", "start", "search", "rate"] as const;
+export const PHASES = ["ingest", "start", "search", "rate", "doors"] as const;
 export type Phase = (typeof PHASES)[number];
 
-const HELP = `Measures the service: cost of ingest, start, search and a steady rate. Nothing is asserted but the count.
+const HELP = `Measures the service: cost of ingest, start, search, a steady rate, and each door. Nothing is asserted but the count.
 
   npm run bench -- [options]
 
@@ -14,11 +14,13 @@ const HELP = `Measures the service: cost of ingest, start, search and a steady r
   --batch N         events of a request (5000)
   --in-flight N     requests in flight (8)
   --keys            send an Idempotency-Key with each request
-  --only PHASES     of ingest,start,search,rate; comma-separated (all)
+  --only PHASES     of ingest,start,search,rate,doors; comma-separated (all)
   --rate N          events a second of the steady rate (20000)
   --rate-batch N    events of a request of the steady rate (500)
   --rate-seconds N  length of the steady rate (60)
   --warm-runs N     fresh scans of each search (5)
+  --door-events N   events of a door's round (20000)
+  --door-rounds N   rounds of each door that are measured (3)
   --idle-seconds N  idle seconds that count as the end of merging (6)
   --end DATE        end of the last of the three days, UTC (today)
   --seed N          seed of the data set (1)
@@ -33,7 +35,7 @@ const HELP = `Measures the service: cost of ingest, start, search and a steady r
   --smoke           100,000 events and short phases, to see that the benchmark itself works
   --help            this text
 
---only without ingest needs --data of an earlier run with the same --events, --batch, --seed and --end.`;
+--only with start or search but without ingest needs --data of an earlier run with the same --events, --batch, --seed and --end.`;
 
 export interface Options {
   readonly events: number;
@@ -46,6 +48,8 @@ export interface Options {
   readonly rateBatchEvents: number;
   readonly rateSeconds: number;
   readonly warmRuns: number;
+  readonly doorEvents: number;
+  readonly doorRounds: number;
   readonly idleSeconds: number;
   readonly endSeconds: number;
   readonly seed: number;
@@ -101,6 +105,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
       "rate-batch": { type: "string", default: "500" },
       "rate-seconds": { type: "string" },
       "warm-runs": { type: "string" },
+      "door-events": { type: "string" },
+      "door-rounds": { type: "string" },
       "idle-seconds": { type: "string", default: "6" },
       end: { type: "string", default: today() },
       seed: { type: "string", default: "1" },
@@ -130,6 +136,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     rateBatchEvents: whole("rate-batch", values["rate-batch"]),
     rateSeconds: whole("rate-seconds", values["rate-seconds"] ?? (smoke ? "5" : "60")),
     warmRuns: whole("warm-runs", values["warm-runs"] ?? (smoke ? "1" : "5")),
+    doorEvents: whole("door-events", values["door-events"] ?? (smoke ? "2000" : "20000")),
+    doorRounds: whole("door-rounds", values["door-rounds"] ?? (smoke ? "1" : "3")),
     idleSeconds: whole("idle-seconds", values["idle-seconds"]),
     endSeconds: readEnd(values.end),
     seed: whole("seed", values.seed),

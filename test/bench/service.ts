@@ -13,7 +13,8 @@ import { ProcessTree } from "./process-tree.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const READY_WITHIN_MS = 120_000;
 export const CUSTOMER = "bench";
-export const WRITE_TOKEN = "bench-write-token-0000";
+/** A UUID, as it has to be where a line names its key. */
+export const WRITE_TOKEN = "be9c4000-7024-4000-8000-000000000001";
 export const READ_TOKEN = "bench-read-token-0000";
 
 export interface ServiceOptions {

@@ -1,5 +1,6 @@
 // Loggly's retrieval API over a running service: shapes, paging, figures, refusals.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sealId } from "../../query/ask/opaque.ts";
 import { ingest, toNdjson, waitForCount } from "../support/api.ts";
 import { ask, createKey, untilAnswered, type JsonReply, type VendorKey } from "../support/keys.ts";
 import { startService, type Service } from "../support/service.ts";
@@ -95,6 +96,20 @@ describe("search and events", () => {
     expect(times).toHaveLength(total);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(new Set(times).size).toBe(total);
+  });
+
+  test("a search of all times finds what there is", async () => {
+    for (const span of ["from=0001-01-01&until=9999-12-31", "from=-9999w&until=99999999999999"]) {
+      const { json } = await get(`/apiv2/search?q=*&size=7&${span}`);
+      const { rsid } = json as { rsid: { id: string } };
+      const page = await get(`/apiv2/events?rsid=${rsid.id}`);
+      expect(page.json).toMatchObject({ total_events: total });
+      const first = await get(`/apiv2/events/iterate?q=*&size=100&${span}`);
+      const next = await ask((first.json as Events).next ?? "", {
+        headers: { authorization: `Bearer ${key.secret}` },
+      });
+      expect((next.json as Events).events).toHaveLength(total - 100);
+    }
   });
 
   test("events have the vendor's shape", async () => {
@@ -219,6 +234,14 @@ describe("figures", () => {
     });
   });
 
+  test("of fields are of all events where no query is named", async () => {
+    for (const path of ["/apiv2/fields", "/apiv2/fields/tag", "/apiv2/stats/value_count/json.n"]) {
+      const asked = await get(`${path}?q=*`);
+      expect(asked.status).toBe(200);
+      expect((await get(path)).json).toEqual(asked.json);
+    }
+  });
+
   test("statistics of a field's numbers", async () => {
     const q = "q=json.n:<=5";
     // n is 1, 2, 4, 5
@@ -264,7 +287,8 @@ describe("figures", () => {
     expect(one.json).toMatchObject({ metrics: [{ count: 60 }] });
   });
 
-  test("the account", async () => {
+  test("the account, without the tokens that are not good any more", async () => {
+    await createKey(service, "loggly-input", { expires: "2001-01-01T00:00:00Z" });
     const { json } = await get("/apiv2/customer");
     expect(json).toEqual({
       tokens: [input.id],
@@ -292,7 +316,6 @@ describe("refusals", () => {
     ["/apiv2/events/iterate?next=123456", 404],
     ["/apiv2/events/count?q=*&include_volume=perhaps", 400],
     ["/apiv2/fields?q=*&facet_size=3000", 400],
-    ["/apiv2/fields/json.n", 400],
     ["/apiv2/fields/%ff?q=*", 400],
     ["/apiv2/stats/median/json.n?q=*", 400],
     ["/apiv2/stats/avg/json.level?q=*", 400],
@@ -303,6 +326,18 @@ describe("refusals", () => {
     const reply = await get(path);
     expect(reply.status).toBe(status);
     expect(reply.json).toMatchObject({ message: expect.any(String) as string });
+  });
+
+  test("a search or a cursor that has expired is gone", async () => {
+    const asked = { q: "*", begin: "0", end: "1", order: "newest", size: 50, expires: 1, salt: 1 };
+    const rsid = sealId({ customer: "acme", use: "loggly-search" }, asked);
+    const after = { time: "1", ingested: "1", tie: "1" };
+    const next = sealId({ customer: "acme", use: "loggly-cursor" }, { ...asked, after });
+    for (const path of [`/apiv2/events?rsid=${rsid}`, `/apiv2/events/iterate?next=${next}`]) {
+      const reply = await get(path);
+      expect([path, reply.status]).toEqual([path, 410]);
+      expect(reply.json).toMatchObject({ message: expect.stringContaining("expired") as string });
+    }
   });
 
   test("other methods are refused", async () => {

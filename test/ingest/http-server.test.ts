@@ -1,6 +1,6 @@
 // The server of any stage: what real agents send is understood, and what is in flight is answered.
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import express, { type Express } from "express";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -79,6 +79,100 @@ test("nothing is answered 100 Continue before the app knows the request", async 
   expect(await early).toBe("");
   socket.destroy();
 });
+
+describe("what is no HTTP", () => {
+  const sent = async (bytes: string): Promise<string> => {
+    const socket = await connectSilently();
+    socket.write(bytes);
+    return readUntil(socket, () => false);
+  };
+  const post = "POST /a HTTP/1.1\r\nhost: h\r\n";
+
+  test.each([
+    ["other text", "hello\r\n\r\n", 400, "BAD_REQUEST", "request"],
+    ["TLS", "\x16\x03\x01\x00\xa5\x01\x00", 400, "BAD_REQUEST", "request"],
+    ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "BAD_REQUEST", "request"],
+    ["a negative length", `${post}content-length: -1\r\n\r\n`, 400, "BAD_REQUEST", "request"],
+    [
+      "two lengths",
+      `${post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      400,
+      "BAD_REQUEST",
+      "request",
+    ],
+    ["a long line", `GET /${"x".repeat(70_000)} HTTP/1.1\r\n`, 431, "TOO_LARGE", "head"],
+    ["a long header", `${post}a: ${"x".repeat(70_000)}\r\n\r\n`, 431, "TOO_LARGE", "head"],
+  ])("as %s is refused in words", async (_, bytes, status, errorCode, field) => {
+    const reply = await sent(bytes);
+    expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(JSON.parse(reply.slice(reply.indexOf("\r\n\r\n")))).toEqual({
+      error: expect.any(String) as string,
+      errorCode,
+      details: expect.objectContaining({ field }) as unknown,
+    });
+  });
+
+  test("after whole requests is not answered in their place", async () => {
+    const socket = await connectSilently();
+    const reply = readUntil(socket, () => false);
+    socket.write("GET /hold HTTP/1.1\r\nhost: h\r\n\r\n");
+    while (release.length === 0) await sleep(5);
+    socket.write("garbage\r\n\r\nmore of it\r\n\r\n");
+    await sleep(50);
+    for (const answer of release.splice(0)) answer();
+    expect(await reply).toMatch(/^HTTP\/1\.1 200 [^]*answered/);
+    expect(await reply).not.toContain("400");
+  });
+
+  test("other expectations than 100-continue are ignored", async () => {
+    expect(await ask("/a", { expect: "banana" })).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe("connections beyond the limit", () => {
+  test("cost the one that has asked nothing for longest, and none that is being answered", async () => {
+    await server.drain(0);
+    let refused = 0;
+    server = await startHttpServer(app, {
+      host: "127.0.0.1",
+      port: 0,
+      maxConnections: 3,
+      onRefuse: () => refused++,
+    });
+    const held = await writeRequest(server.port, {}, "", { method: "GET", target: "/hold" });
+    const silent = [await connectSilently(), await connectSilently()];
+    const closed = silent.map((socket) => once(socket, "close"));
+    expect(await ask("/a")).toMatch(/^HTTP\/1\.1 200 /);
+    await closed[0];
+    expect(await ask("/b")).toMatch(/^HTTP\/1\.1 200 /);
+    expect(refused).toBe(1);
+    expect(silent[1]?.destroyed).toBe(false);
+    const answered = readUntil(held, (text) => text.includes("answered"));
+    for (const answer of release.splice(0)) answer();
+    expect(await answered).toContain("answered");
+    silent[1]?.destroy();
+  });
+
+  test("close the newcomer when all others are being answered", async () => {
+    await server.drain(0);
+    server = await startHttpServer(app, { host: "127.0.0.1", port: 0, maxConnections: 1 });
+    const held = await writeRequest(server.port, {}, "", { method: "GET", target: "/hold" });
+    while (release.length === 0) await sleep(5);
+    const newcomer = await connectSilently();
+    await once(newcomer, "close");
+    const answered = readUntil(held, (text) => text.includes("answered"));
+    for (const answer of release.splice(0)) answer();
+    expect(await answered).toContain("answered");
+  });
+});
+
+/** A connection over which nothing is asked. */
+async function connectSilently(): Promise<Socket> {
+  const socket = connect({ port: server.port, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
 
 describe("draining", () => {
   /** Requests that the app is holding. */

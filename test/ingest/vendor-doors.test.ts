@@ -1,12 +1,15 @@
 // The vendors' doors through the whole edge: what is stored, and refusals in each vendor's own words.
 import zlib from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createBombs } from "../support/bodies.ts";
 import { keys, openEdge, type Edge } from "./edge-fixture.ts";
 
 let edge: Edge;
 let before = 0;
+let bombs: Awaited<ReturnType<typeof createBombs>>;
 
 beforeAll(async () => {
+  bombs = await createBombs(80);
   edge = await openEdge();
 });
 
@@ -163,6 +166,7 @@ test("labels and attributes beyond the limits are cut and counted, and the event
 });
 
 const mib = 1_048_576;
+const bottomless = `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`;
 const scalyrBody = (content: string) => `{token:"${keys.scalyr}",${content}}`;
 
 describe("a refusal", () => {
@@ -332,6 +336,18 @@ describe("a refusal", () => {
       400,
       scalyr("error/client/badParam"),
     ],
+    ...[
+      `"events":[{"attrs":{"message":${bottomless}}}]`,
+      `"events":[{"attrs":{"a":${bottomless}}}]`,
+      `"session":${bottomless}`,
+    ].map((fields): [string, string, string, Given, number, object] => [
+      `JSON without a bottom in ${fields.slice(0, 30)}`,
+      "/addEvents",
+      `{"token":"${keys.scalyr}",${fields}}`,
+      {},
+      400,
+      scalyr("error/client/badParam"),
+    ]),
     [
       "6 MB and a byte",
       "/addEvents",
@@ -386,4 +402,29 @@ describe("a refusal", () => {
       for (const key of Object.values(keys)) expect(answer.text).not.toContain(key);
     },
   );
+
+  test.each<[string, string, Record<string, string>, number, object]>([
+    ["Loggly's input", `/inputs/${keys.loggly}`, {}, 413, loggly],
+    ["Loggly's bulk", `/bulk/${keys.loggly}`, {}, 413, loggly],
+    ["Logentries", `/v1/logs/${keys.logentries}`, {}, 413, logentries(413)],
+    ["LogTrace", "/v1/logs/ingest", bearer(keys.logtrace), 413, logtrace("TOO_LARGE")],
+    ["addEvents", "/addEvents", {}, 400, scalyr("error/client/badParam/requestTooLarge")],
+    [
+      "uploadLogs",
+      `/api/uploadLogs?token=${keys.scalyr}`,
+      {},
+      400,
+      scalyr("error/client/badParam/requestTooLarge"),
+    ],
+  ])("of small bodies that become 80 MiB at %s", async (_, path, headers, status, shape) => {
+    for (const [encoding, bomb] of bombs) {
+      const answer = await send(path, Buffer.from(bomb), {
+        headers: { ...headers, "content-encoding": encoding },
+      });
+      expect([encoding, answer.status]).toEqual([encoding, status]);
+      expect(JSON.parse(answer.text)).toMatchObject(shape);
+      expect(answer.text).toMatch(/exceeds the limit of \d+ bytes when decompressed/);
+    }
+    expect(await storedNow()).toEqual([]);
+  });
 });

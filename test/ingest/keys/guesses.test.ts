@@ -95,6 +95,38 @@ test("a key that was good from there goes on being served, and only there", () =
   expect(isAdmitted("c", "other")).toBe(true);
 });
 
+test("a request whose key is not known yet is not read where no key was good and the wait is not over", () => {
+  const { table, fail, wait } = guesses();
+  const isRead = (address: string): boolean => {
+    try {
+      table.admitUnnamed(address);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "RATE_LIMITED", retryAfterSeconds: 1 });
+      return false;
+    }
+  };
+  expect([isRead("a"), table.isProven("a")]).toEqual([true, false]);
+  fail("a", 100);
+  expect([isRead("a"), isRead("b")]).toEqual([false, true]);
+  wait(1000);
+  expect(isRead("a")).toBe(true);
+  fail("a");
+  table.succeeded("a", "k");
+  expect([isRead("a"), table.isProven("a"), table.isProven("b")]).toEqual([true, true, false]);
+});
+
+test("an address is proven as long as one of its keys is remembered", () => {
+  const { table } = guesses({ maxGoodKeys: 2 });
+  table.succeeded("a", "one");
+  table.succeeded("a", "two");
+  table.succeeded("a", "two");
+  table.succeeded("b", "three");
+  expect([table.isProven("a"), table.isProven("b")]).toEqual([true, true]);
+  table.succeeded("b", "four");
+  expect([table.isProven("a"), table.isProven("b")]).toEqual([false, true]);
+});
+
 describe("addresses", () => {
   test.each([
     ["::ffff:192.0.2.1", "192.0.2.1", true],

@@ -122,6 +122,11 @@ describe("an event", () => {
     ['{"host":5,"timestamp":true}', undefined, undefined],
     ['{"timestamp":-1}', undefined, undefined],
     ['{"timestamp":"yesterday"}', undefined, undefined],
+    // Times that cannot be stored cost the event its time, not the agent its batch.
+    ['{"timestamp":"1969-12-31T23:59:59Z"}', undefined, undefined],
+    ['{"timestamp":"2254-07-22T01:34:33Z"}', undefined, undefined],
+    ['{"timestamp":9007199254740991}', undefined, undefined],
+    ['\t {"host":"h"}', undefined, "h"],
     ['{"nested":{"host":"h","timestamp":1}}', undefined, undefined],
     ['{"host":"h"', undefined, undefined],
     ['[{"host":"h"}]', undefined, undefined],
