@@ -216,9 +216,11 @@ async function measureProducer(
   const [part] = parts;
   if (part === undefined) return;
   const figures = [];
+  // As an edge has them.
+  const flags = packageJson.scripts.ingest.split(" ").filter((word) => word.startsWith("--"));
   for (const compression of ["zstd", "none"] as const) {
     const args = [kafka.brokers.join(","), compression, part.path, String(PRODUCER_MB)];
-    const child = spawn(process.execPath, [producerProgram, ...args], {
+    const child = spawn(process.execPath, [...flags, producerProgram, ...args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let output = "";

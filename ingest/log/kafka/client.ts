@@ -1,11 +1,10 @@
-// Kafka clients as this service makes them: its connection settings, zstd, a native checksum, its own logger.
+// Kafka clients as this service makes them: its connection settings, zstd, its own logger.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress } from "node:zlib";
-import { crc32c } from "@node-rs/crc32";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
+import { loadKafkaJs } from "./kafkajs-patches.ts";
 
 export interface KafkaConnection {
   /** host:port of some brokers; the others are learnt from them */
@@ -29,10 +28,7 @@ const packing = {
 };
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
-const require = createRequire(import.meta.url);
-useNativeChecksum();
-dropIdleTimers();
-const kafkajs = require("kafkajs") as typeof KafkaJs;
+const { kafkajs, unpatched } = loadKafkaJs();
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
@@ -58,6 +54,8 @@ export const { CompressionTypes, ConfigResourceTypes, PartitionAssigners } = kaf
 export type Clients = Pick<KafkaJs.Kafka, "admin" | "consumer">;
 
 export function createClients(connection: KafkaConnection, logger: Logger): Clients {
+  if (unpatched !== undefined)
+    logger.warn({ reason: unpatched }, "kafkajs costs more CPU than it has to");
   return createKafka(connection, logger);
 }
 
@@ -107,29 +105,4 @@ function skippableFrame(sizeBytes: number): Buffer {
   frame.writeUInt32LE(0x184d2a50, 0);
   frame.writeUInt32LE(sizeBytes, 4);
   return frame;
-}
-
-/** kafkajs computes CRC32C in JavaScript, a third of a producer's CPU time; the native one gives the same. */
-function useNativeChecksum(): void {
-  const path = require.resolve("kafkajs/src/protocol/recordBatch/crc32C/index.js");
-  require(path);
-  const module = require.cache[path];
-  if (module !== undefined) module.exports = (bytes: Buffer) => crc32c(bytes);
-}
-
-interface RequestQueue {
-  readonly pending: readonly unknown[];
-  readonly throttledUntil: number;
-  scheduleCheckPendingRequests(): void;
-}
-
-/** After every answer kafkajs sets a timer of a negative time to look at an empty queue; Node.js warns of it. */
-function dropIdleTimers(): void {
-  const { prototype } = require("kafkajs/src/network/requestQueue/index.js") as {
-    readonly prototype: RequestQueue;
-  };
-  const schedule = prototype.scheduleCheckPendingRequests;
-  prototype.scheduleCheckPendingRequests = function () {
-    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
-  };
 }
