@@ -1,9 +1,8 @@
-// Kafka clients as this service makes them: its connection settings, zstd, its own logger.
+// Kafka clients as this service makes them: their connection settings, zstd, their logger.
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { constants, zstdCompress, zstdDecompress } from "node:zlib";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
+import { packBatch, unpackBatch } from "./compression.ts";
 import { loadKafkaJs } from "./kafkajs-patches.ts";
 
 export interface KafkaConnection {
@@ -16,37 +15,12 @@ export interface KafkaConnection {
 /** A request that a broker does not answer for so long is sent anew, to whoever leads by then. */
 export const REQUEST_TIMEOUT_MS = 5_000;
 
-/**
- * The most that a batch of records shrinks on its way. A fetch is bounded by its bytes on the wire and
- * decompressed whole, so a consumer's memory is bounded only if the ratio is.
- */
-export const MAX_COMPRESSION_RATIO = 32;
-/** Level 1 makes 5 % more bytes than 3, for two thirds of the CPU time; node:zlib's own chunks are 16 KiB. */
-const packing = {
-  chunkSize: 256 * 1024,
-  params: { [constants.ZSTD_c_compressionLevel]: 1 },
-};
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
-
 const { kafkajs, unpatched } = loadKafkaJs();
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
 
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
   compress: ({ buffer }: { readonly buffer: Buffer }) => packBatch(buffer),
-  decompress: (bytes: Buffer) =>
-    decompress(bytes, {
-      chunkSize: packing.chunkSize,
-      maxOutputLength: MAX_DECOMPRESSED_BYTES,
-    }),
+  decompress: unpackBatch,
 });
-
-/** A batch in zstd, filled up where it would shrink more than {@link MAX_COMPRESSION_RATIO} times. */
-export async function packBatch(batch: Buffer): Promise<Buffer> {
-  const packed = await compress(batch, packing);
-  const missing = Math.ceil(batch.length / MAX_COMPRESSION_RATIO) - packed.length;
-  return missing > 0 ? Buffer.concat([packed, skippableFrame(missing)]) : packed;
-}
 
 export const { CompressionTypes, ConfigResourceTypes, PartitionAssigners } = kafkajs;
 
@@ -97,12 +71,4 @@ function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka
         logger.debug({ ...facts, namespace, level: kafkajs.logLevel[level] }, `kafka: ${message}`);
       },
   });
-}
-
-/** A zstd frame of at least this many bytes that readers step over. */
-function skippableFrame(sizeBytes: number): Buffer {
-  const frame = Buffer.alloc(8 + sizeBytes);
-  frame.writeUInt32LE(0x184d2a50, 0);
-  frame.writeUInt32LE(sizeBytes, 4);
-  return frame;
 }

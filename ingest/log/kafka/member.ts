@@ -11,7 +11,7 @@ const HEARTBEAT_MS = 1_000;
 const REBALANCE_TIMEOUT_MS = 20_000;
 /** Bounds how long a stop or a rebalance waits for a fetch that finds nothing. */
 const FETCH_WAIT_MS = 250;
-/** Compressed; see MAX_COMPRESSION_RATIO for what it may become. */
+/** Compressed; see compression.ts for what it may become. */
 const FETCH_BYTES_PER_PARTITION = 512 * 1024;
 const FETCH_BYTES = 2 * 1024 * 1024;
 const REJOIN_MS = 1_000;
