@@ -8,15 +8,17 @@ import type { Assignment, Consumption } from "../ingest/log/log.ts";
 import { Turns } from "../ingest/turns.ts";
 import type { Replays } from "./replays.ts";
 import type { StoreClient } from "./store/client.ts";
-import { gatherBatch, repeatBatch, type Batch } from "./batch.ts";
+import { fillBatch, gatherBatch, repeatBatch, type Batch } from "./batch.ts";
 import { persist } from "./persist.ts";
 import { writeBatch, type WriteOptions } from "./write.ts";
 
 /** The group under which the store's position in the log is kept. */
 export const storeGroup = "store";
 
-/** Inserts at a time: a bound on the memory of batches, and the store has two cores to merge with, too. */
-const MAX_INSERTS = 2;
+/** Inserts at a time, a bound on the memory of batches: while some are synced to disk, others use the store's cores. */
+const MAX_INSERTS = 4;
+/** To which a batch is filled up when its turn has come; twice as much costs the store only a tenth less. */
+const FILLED_BYTES = 16 * 1024 * 1024;
 
 const intent = z.object({ insertingUpTo: z.number().int() });
 
@@ -58,6 +60,7 @@ async function consumePartition(
     maxEvents: config.LOGBOOM_BATCH_ROWS,
     maxAgeMs: config.LOGBOOM_BATCH_AGE_MS,
   };
+  const filled = { ...limits, maxBytes: Math.min(limits.maxBytes, FILLED_BYTES) };
   const shard = options.shards[assignment.partition % options.shards.length];
   if (shard === undefined) throw new TypeError("consuming needs a shard");
   const store = async (batch: Batch): Promise<number> => {
@@ -91,16 +94,17 @@ async function consumePartition(
   while (!assignment.signal.aborted) {
     await options.replays?.replay(assignment.partition);
     const from = position;
-    const batch = await again("reading", () => gatherBatch(assignment, from, limits));
-    if (batch === undefined) continue;
-    // Tried again it is the same batch, under the same token.
-    position = await again("storing a batch", () =>
-      inserts.run(async () => {
+    const gathered = await again("reading", () => gatherBatch(assignment, from, limits));
+    if (gathered === undefined) continue;
+    position = await inserts.run(async () => {
+      const batch = await again("reading", () => fillBatch(assignment, gathered, filled));
+      // Tried again it is the same batch, under the same token.
+      return again("storing a batch", async () => {
         const metadata = JSON.stringify({ insertingUpTo: batch.last });
         await assignment.commit({ offset: from, metadata });
         return store(batch);
-      }),
-    );
+      });
+    });
   }
 }
 

@@ -1,7 +1,13 @@
 // Batches from a real log: their limits, and the exact range of one that has to be repeated.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { gatherBatch, repeatBatch, type Batch, type BatchLimits } from "../../consumers/batch.ts";
+import {
+  fillBatch,
+  gatherBatch,
+  repeatBatch,
+  type Batch,
+  type BatchLimits,
+} from "../../consumers/batch.ts";
 import {
   openTempLog,
   eventRecord,
@@ -143,6 +149,41 @@ describe("a batch", () => {
     await consumption.close();
     expect(shapeOf(batch)).toEqual(range(0, 0));
     expect(performance.now() - begin).toBeLessThan(3000);
+  });
+});
+
+describe("a batch that is filled up", () => {
+  const MIB = 2 ** 20;
+
+  /** Gathers up to some bytes, then fills up what was gathered. */
+  function fill(gatheredBytes: number, limits: Partial<BatchLimits> = {}) {
+    return withPartition(temp.log, 0, async (assignment) => {
+      const gathered = await gatherBatch(assignment, 0, { ...unbounded, maxBytes: gatheredBytes });
+      if (gathered === undefined) throw new Error("nothing was gathered");
+      return fillBatch(assignment, gathered, { ...unbounded, ...limits });
+    });
+  }
+
+  async function appendMib(count: number): Promise<void> {
+    await temp.log.append(Array.from({ length: count }, () => eventRecord(0, Buffer.alloc(MIB))));
+  }
+
+  test("takes all that is there behind it", async () => {
+    await appendMib(20);
+    expect(shapeOf(await fill(3 * MIB))).toEqual(range(0, 19));
+  });
+
+  test("keeps to its bytes and events, and stays as it is when it has them already", async () => {
+    await appendMib(20);
+    expect(shapeOf(await fill(3 * MIB, { maxBytes: 12 * MIB }))).toEqual(range(0, 11));
+    expect(shapeOf(await fill(3 * MIB, { maxEvents: 7 }))).toEqual(range(0, 6));
+    expect(shapeOf(await fill(3 * MIB, { maxBytes: 2 * MIB }))).toEqual(range(0, 2));
+    expect(shapeOf(await fill(3 * MIB, { maxEvents: 3 }))).toEqual(range(0, 2));
+  });
+
+  test("does not wait for what has not come", async () => {
+    await appendMib(3);
+    expect(shapeOf(await fill(3 * MIB, { maxAgeMs: 60_000 }))).toEqual(range(0, 2));
   });
 });
 

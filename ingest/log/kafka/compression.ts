@@ -10,6 +10,7 @@ import { Turns } from "../../turns.ts";
 export const MAX_COMPRESSION_RATIO = 32;
 /** node:zlib's own are 16 KiB. */
 const CHUNK_BYTES = 256 * 1024;
+const FRAME_MAGIC = 0xfd2fb528;
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 /** As many as threads compress at a time: those of libuv. */
 const MAX_PACKERS = 4;
@@ -71,7 +72,33 @@ export function packBatch(batch: Buffer): Promise<Buffer> {
 }
 
 export function unpackBatch(bytes: Buffer): Promise<Buffer> {
-  return decompress(bytes, { chunkSize: CHUNK_BYTES, maxOutputLength: MAX_DECOMPRESSED_BYTES });
+  const size = contentSizeOf(bytes);
+  const isCredible = size !== undefined && size <= bytes.length * MAX_COMPRESSION_RATIO;
+  return decompress(bytes, {
+    // One byte more: where none is left node:zlib prepares another chunk.
+    chunkSize: isCredible ? Math.max(size + 1, constants.Z_MIN_CHUNK) : CHUNK_BYTES,
+    maxOutputLength: MAX_DECOMPRESSED_BYTES,
+  });
+}
+
+/** What a zstd frame says to hold, so that it needs no joining (RFC 8878, 3.1.1.1); most say it. */
+function contentSizeOf(frame: Buffer): number | undefined {
+  const LONGEST_HEADER = 18;
+  if (frame.length < LONGEST_HEADER || frame.readUInt32LE(0) !== FRAME_MAGIC) return undefined;
+  const descriptor = frame.readUInt8(4);
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
+  const at = 5 + (isSingleSegment ? 0 : 1) + dictionaryIdBytes;
+  switch (descriptor >> 6) {
+    case 0:
+      return isSingleSegment ? frame.readUInt8(at) : undefined;
+    case 1:
+      return frame.readUInt16LE(at) + 256;
+    case 2:
+      return frame.readUInt32LE(at);
+    default:
+      return Number(frame.readBigUInt64LE(at));
+  }
 }
 
 /** A zstd frame of at least this many bytes that readers step over. */

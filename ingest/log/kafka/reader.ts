@@ -7,7 +7,7 @@ import { toLogRecord } from "./record.ts";
 /** A fetch from elsewhere comes late once or twice; then what should be fetched is gone. */
 const MAX_STRAYS = 3;
 /** Fetching pauses with so much at hand; one fetch may come on top. */
-const AHEAD_BYTES = 8 * 1024 * 1024;
+const AHEAD_BYTES = 2 * 1024 * 1024;
 
 interface ReaderOptions {
   readonly member: Member;

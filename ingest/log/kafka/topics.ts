@@ -104,18 +104,21 @@ async function ensure(
   };
   if (!existing.has(topic)) {
     const configEntries = Object.entries({ ...durable, ...settings });
-    // Another process may create it at the same time: then this does nothing.
-    await admin.createTopics({
-      timeout: REQUEST_TIMEOUT_MS,
-      topics: [
-        {
-          topic,
-          numPartitions: partitions,
-          replicationFactor: replication,
-          configEntries: configEntries.map(([name, value]) => ({ name, value })),
-        },
-      ],
-    });
+    const create = () =>
+      admin.createTopics({
+        timeout: REQUEST_TIMEOUT_MS,
+        topics: [
+          {
+            topic,
+            numPartitions: partitions,
+            replicationFactor: replication,
+            configEntries: configEntries.map(([name, value]) => ({ name, value })),
+          },
+        ],
+      });
+    // Where it is there, as another process may have created it, this does nothing. A broker under load
+    // may say for a moment that it does not know what it has just created.
+    await askUntilSettled(create);
   }
   const found = await readSettings(admin, topic);
   const atLeast = (name: "min.insync.replicas" | "max.message.bytes"): void => {
