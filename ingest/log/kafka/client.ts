@@ -13,7 +13,7 @@ export interface KafkaConnection {
 }
 
 /** A request that a broker does not answer for so long is sent anew, to whoever leads by then. */
-export const REQUEST_TIMEOUT_MS = 5_000;
+export const REQUEST_TIMEOUT_MS = 3_000;
 
 const { kafkajs, unpatched } = loadKafkaJs();
 
@@ -58,7 +58,7 @@ function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka
     ...(tls !== undefined && {
       ssl: tls.caFile === undefined ? true : { ca: [readFileSync(tls.caFile, "utf8")] },
     }),
-    connectionTimeout: 3_000,
+    connectionTimeout: 2_000,
     authenticationTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
