@@ -31,5 +31,7 @@ await runProcess(async (context) => {
       process.send?.({ cpuMicros: user + system, events } satisfies EdgeState);
     });
   });
+  // A benchmark that was killed leaves nothing behind.
+  process.on("disconnect", () => process.exit());
   process.send?.({ cpuMicros: 0, events: {} } satisfies EdgeState);
 });
