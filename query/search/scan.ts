@@ -202,8 +202,7 @@ export class Scan {
     instruments.logboom_search_scans.inc();
     try {
       const plan = (this.#plan ??= await this.#makePlan(signal));
-      // Most lists are full after the first slice: reading others meanwhile would be for nothing.
-      if (isList(this.#options.request)) await this.#scanNext(plan, stop);
+      if (isList(this.#options.request)) await this.#fillAlone(plan, stop);
       const work = () => this.#work(plan, stop);
       await Promise.all(Array.from({ length: this.#options.pool.limit }, work));
       if (this.#failure !== undefined || (signal.aborted && !this.#answer.isCertain)) return;
@@ -240,6 +239,20 @@ export class Scan {
         cause: error,
         retryAfterSeconds: 2,
       });
+    }
+  }
+
+  /** Most lists are full after a slice or two: reading others meanwhile would be for nothing. */
+  async #fillAlone(plan: Plan, stop: AbortController): Promise<void> {
+    const { limit } = this.#options.request;
+    let isNearlyFull = true;
+    while (isNearlyFull && (await this.#scanNext(plan, stop))) {
+      const { wanted } = this.#answer;
+      const next = plan.slices[this.#states.indexOf("waiting")];
+      const scannedBytes = plan.slices
+        .filter((_, index) => this.#states[index] === "scanned")
+        .reduce((sum, { bytes }) => sum + bytes, 0);
+      isNearlyFull = (next?.bytes ?? 0) * (limit - wanted) >= scannedBytes * wanted;
     }
   }
 

@@ -111,9 +111,6 @@ async function statementsOf(name: string): Promise<string[]> {
   return rows.map((row) => row.query_id);
 }
 
-const untilRunning = (name: string): Promise<void> =>
-  waitUntil("a statement runs", async () => (await statementsOf(name)).length > 0);
-
 describe("nothing runs in the store any more", () => {
   test.each([slowInStore, slowInPart])("after the inactivity stop: %s", async (regex) => {
     await fill(6 * 1024);
@@ -183,9 +180,11 @@ test.each([slowInStore, slowInPart])(
     const matching = `(${regex})|.*id=1 .*`;
     const { scan, name } = makeScan(matching, { form: { timeBins: "7" } });
     scan.touch();
-    await untilRunning(name);
-    const statements = await statementsOf(name);
-    expect(statements).not.toEqual([]);
+    let statements: string[] = [];
+    await waitUntil("a statement runs", async () => {
+      statements = await statementsOf(name);
+      return statements.length > 0;
+    });
     for (const id of statements) {
       await store.writer.command({ query: `KILL QUERY WHERE query_id = '${id}' SYNC` });
     }
