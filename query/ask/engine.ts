@@ -17,6 +17,7 @@ import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {
   candidatesStatement,
+  eventsOf,
   eventsStatement,
   groupsStatement,
   readGroup,
@@ -133,6 +134,35 @@ export class Engine {
   async count(question: Question, asking: Asking): Promise<{ count: number; bytes: number }> {
     const [all] = await this.group(question, {}, asking);
     return { count: all?.count ?? 0, bytes: all?.bytes ?? 0 };
+  }
+
+  /**
+   * The rows of one statement over the events of several questions, which have customer, labels, time and the names of
+   * parameters in common.
+   * @param compile makes it out of the events of each, as `events PREWHERE …`
+   * @throws LogboomError BAD_REQUEST also where a question is more than one statement can decide
+   */
+  async table(
+    questions: readonly [Question, ...Question[]],
+    compile: (events: readonly SqlFragment[]) => SqlFragment,
+    asking: Asking,
+  ): Promise<Row[]> {
+    const [first] = questions;
+    if (questions.some(({ search }) => !search.isExact)) {
+      throw new LogboomError(
+        "BAD_REQUEST",
+        "a filter is too large for a table; write a smaller one",
+      );
+    }
+    const { slices, blocks } = await this.#plan(first, asking);
+    const hours = slices.length === 0 ? undefined : join(slices);
+    const statement = compile(questions.map((question) => eventsOf(question, hours)));
+    const bytes = (hours?.bytes ?? 0) * questions.length;
+    const rows = await this.#run(first, randomUUID(), bytes, asking.signal, () =>
+      this.#readAll(statement, asking.signal),
+    );
+    asking.onProgress?.({ doneBlocks: blocks, blocks });
+    return rows;
   }
 
   async #plan(

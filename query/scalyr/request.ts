@@ -93,6 +93,12 @@ export function requireType(fields: Fields, type: string): void {
   if (given !== type) throw badField("queryType", given, `"${type}" here`);
 }
 
+/** Both are served alike. @throws LogboomError BAD_REQUEST for another one */
+export function requirePriority(fields: Fields): void {
+  const given = fields["priority"] ?? "low";
+  if (given !== "low" && given !== "high") throw badField("priority", given, '"low" or "high"');
+}
+
 const statusOf: Readonly<Partial<Record<ErrorCode, readonly [status: number, text: string]>>> = {
   BAD_TOKEN: [401, "error/client/noPermission"],
   NO_PERMISSION: [403, "error/client/noPermission"],
