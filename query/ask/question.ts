@@ -117,4 +117,6 @@ export interface Progress {
 export interface Asking {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Told how long each statement took in the store, its waiting not included. */
+  readonly onStatement?: (tookMs: number) => void;
 }

@@ -1,11 +1,12 @@
 // A request to Scalyr's API: parameters of the address or of a JSON body, the token among them, and refusals.
 import type { Principal } from "../../ingest/keys/permission.ts";
+import { parseScalyrBody, toPlain } from "../../ingest/protocols/scalyr-json.ts";
 import type { TokenStore } from "../../ingest/tokens.ts";
 import type { ErrorCode, LogboomError } from "../../schemas/errors.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 import { makeQuestion, type Question } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
-import { badField, readJsonObject, type Fields } from "../exchange/json-body.ts";
+import { badField, type Fields } from "../exchange/json-body.ts";
 import { parseScalyrFilter } from "../language/scalyr-filter.ts";
 import type { Predicate } from "../language/predicate.ts";
 import { effectivePrefixes } from "../search/scope.ts";
@@ -32,7 +33,7 @@ export async function readRequest(
   const body = method === "POST" ? await exchange.body() : Buffer.alloc(0);
   const given = {
     ...Object.fromEntries(query),
-    ...(body.length > 0 && readJsonObject(body)),
+    ...(body.length > 0 && (toPlain(parseScalyrBody(body)) as Fields)),
   };
   const fields = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== "" && value !== null),
@@ -123,6 +124,21 @@ export function refuse(
   const reason = details["reason"] === "version" ? "error/client/versionMismatch" : text;
   return {
     status: headers["errorstatus"] === "always200" ? 200 : vendorStatus,
-    json: { status: reason, message },
+    json: {
+      status: reason,
+      message,
+      ...(details["reason"] === "query-budget" && rateLimitOf(details)),
+    },
+  };
+}
+
+/** What is left of the customer's query budget, in ms. */
+function rateLimitOf({ limit, remaining, refillPerHour }: LogboomError["details"]) {
+  return {
+    rateLimit: {
+      budgetMillis: limit,
+      remainingMillis: remaining,
+      refillMillisPerHour: refillPerHour,
+    },
   };
 }

@@ -4,6 +4,7 @@ import type { TokenKind } from "../../schemas/token.ts";
 import { serve, type Exchange, type Reply } from "../exchange/exchange.ts";
 import { badParameter, textParameter } from "../exchange/parameters.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
+import { QueryBudgets } from "./budget.ts";
 import { queryFacets, queryNumbers, queryTimeseries } from "./figures.ts";
 import { getFile, listFiles, putFile } from "./files.ts";
 import { queryLogs } from "./log-query.ts";
@@ -13,7 +14,11 @@ import { configKinds, readKinds, readRequest, refuse, type ScalyrRequest } from 
 type Answer = (request: ScalyrRequest, exchange: Exchange) => Promise<Reply> | Reply;
 
 export function createScalyrRoutes(options: VendorOptions): Router {
-  const { engine, records, tokens } = options;
+  const { config, engine, instruments, records, tokens } = options;
+  const budgets = new QueryBudgets({
+    budgetMs: config.LOGBOOM_SCALYR_QUERY_BUDGET_MS,
+    instruments,
+  });
   const serving = { ...options, api: "scalyr", refuse } as const;
   const router = Router({ caseSensitive: true });
   const route = (paths: string[], kinds: readonly TokenKind[], answer: Answer): void => {
@@ -29,7 +34,12 @@ export function createScalyrRoutes(options: VendorOptions): Router {
     powerQuery: queryPower,
   };
   for (const [name, query] of Object.entries(queries)) {
-    route([`/api/${name}`], readKinds, (request, exchange) => query(engine, request, exchange));
+    route([`/api/${name}`], readKinds, (request, exchange) => {
+      const { customer } = request.principal;
+      budgets.require(customer);
+      const onStatement = (tookMs: number): void => budgets.charge(customer, tookMs);
+      return query(engine, request, { ...exchange, onStatement });
+    });
   }
   const files: Readonly<Record<string, Answer>> = {
     getFile: (request) => getFile(records, request),

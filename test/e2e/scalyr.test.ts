@@ -277,6 +277,30 @@ describe("figures", () => {
   });
 });
 
+test("bodies may be written in the vendor's relaxed JSON", async () => {
+  const text = Buffer.from("error number 36");
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(text.length);
+  const secret = keys["reader"]?.secret ?? "";
+  const body = Buffer.concat([
+    Buffer.from(
+      `{ token: "${secret}" // a comment\n filter: "\\"error" + " number 36\\"",\n "filter": \`s`,
+    ),
+    Buffer.concat([length, text]),
+    Buffer.from(
+      `, startTime: ${begin}000000 /* ns */\n endTime: "${now}", queries: [], maxCount: 5, }`,
+    ),
+  ]);
+  const { status, json } = await ask(`${service.url}/api/query`, { method: "POST", body });
+  expect({ status, json }).toMatchObject({
+    status: 200,
+    json: { status: "success", matches: [{ message: "error number 36" }] },
+  });
+  const broken = await ask(`${service.url}/api/query`, { method: "POST", body: "{token: 'a'}" });
+  expect(broken).toMatchObject({ status: 400, json: { status: "error/client/badParam" } });
+  expect(broken.json).toMatchObject({ message: expect.stringContaining("offset 8") as string });
+});
+
 describe("files", () => {
   const send = async (path: string, body: object) => (await post(path, body, "config")).json;
 
