@@ -12,7 +12,7 @@ import {
   type PowerStatement,
 } from "../language/power-sql.ts";
 import { SqlParameters, type SqlFragment } from "../language/sql-fragment.ts";
-import { questionOf, readText, requirePriority, type ScalyrRequest } from "./request.ts";
+import { questionOf, readText, type ScalyrRequest } from "./request.ts";
 
 type Rows = Extract<PowerStatement, { kind: "rows" }>;
 
@@ -24,9 +24,8 @@ export async function queryPower(
 ): Promise<Reply> {
   const text = readText(fields, "query");
   if (text === undefined) throw badField("query", undefined, "a power query");
-  requirePriority(fields);
   const query = parsePowerQuery(text);
-  const scope = questionOf(principal, fields, "startToNow", { kind: "always" });
+  const scope = questionOf(principal, fields, "dayToNow", { kind: "always" });
   // Where one statement fails, the others are for nothing.
   const stop = new AbortController();
   const asking = { ...exchange, signal: AbortSignal.any([exchange.signal, stop.signal]) };

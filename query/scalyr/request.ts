@@ -10,7 +10,7 @@ import { badField, type Fields } from "../exchange/json-body.ts";
 import { parseScalyrFilter } from "../language/scalyr-filter.ts";
 import type { Predicate } from "../language/predicate.ts";
 import { effectivePrefixes } from "../search/scope.ts";
-import { readSpan } from "./times.ts";
+import { readSpan, type SpanDefaults } from "./times.ts";
 
 /** Events of Scalyr's doors have this label. */
 const DOOR = "scalyr";
@@ -31,23 +31,27 @@ export async function readRequest(
 ): Promise<ScalyrRequest> {
   const { query, headers, address, method } = exchange;
   const body = method === "POST" ? await exchange.body() : Buffer.alloc(0);
-  const given = {
-    ...Object.fromEntries(query),
-    ...(body.length > 0 && (toPlain(parseScalyrBody(body)) as Fields)),
+  const fields = {
+    ...withoutEmpty(Object.fromEntries(query)),
+    ...withoutEmpty(body.length > 0 ? (toPlain(parseScalyrBody(body)) as Fields) : {}),
   };
-  const fields = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== "" && value !== null),
-  );
   const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1];
   const secret = readText(fields, "token") ?? bearer;
   return { fields, principal: tokens.authenticate(secret, kinds, address) };
+}
+
+/** The fields that say something. */
+export function withoutEmpty(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== "" && value !== null),
+  );
 }
 
 /** @throws LogboomError BAD_REQUEST */
 export function questionOf(
   { customer, prefixes }: Principal,
   fields: Fields,
-  defaults: "day" | "startToNow",
+  defaults: SpanDefaults,
   predicate: Predicate = parseScalyrFilter(readText(fields, "filter") ?? ""),
 ): Question {
   return makeQuestion({

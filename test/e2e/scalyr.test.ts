@@ -111,6 +111,18 @@ describe("log queries", () => {
     });
   });
 
+  test("columns are the fields that are shown, of a JSON message, too", async () => {
+    const { json } = await post("/api/query", {
+      filter: "n == 37",
+      ...span,
+      columns: "n, path, message, $tier, serverHost, nothing",
+    });
+    const [match] = (json as Matches).matches;
+    expect(match).toMatchObject({ message: '{"ms":370,"path":"/p1"}' });
+    const shown = { n: "37", path: "/p1", $tier: "prod", serverHost: "web-2" };
+    expect(match?.attributes).toEqual(shown);
+  });
+
   test.each(["head", "tail"])(
     "pages of mode %s hold each event once, oldest first within a page",
     async (pageMode) => {
@@ -342,6 +354,12 @@ describe("files", () => {
       status: "success",
     });
     expect(await send("/listFiles", {})).toEqual({ status: "success", paths: ["/logParsers/a"] });
+    const printed = await fetch(`${service.url}/api/listFiles`, {
+      method: "POST",
+      body: JSON.stringify({ token: keys["config"]?.secret, prettyprint: true }),
+    });
+    expect(printed.headers.get("content-type")).toBe("application/json");
+    expect(await printed.text()).toContain('\n  "status": "success",\n');
     await service.stop();
     await service.start();
     await untilAnswered(() => post("/api/query", {}));
@@ -360,6 +378,9 @@ describe("refusals", () => {
     ["/api/query", { maxCount: "many" }],
     ["/api/query", { pageMode: "middle" }],
     ["/api/query", { startTime: "noon" }],
+    ["/api/query", { priority: "none" }],
+    ["/api/query", { columns: "a,".repeat(101) }],
+    ["/api/timeseriesQuery", { queries: [{ startTime: "1h", priority: 5 }] }],
     ["/api/query", { startTime: "1h", endTime: "2h" }],
     ["/api/query", { continuationToken: "nonsense" }],
     ["/api/numericQuery", {}],
@@ -406,6 +427,11 @@ describe("refusals", () => {
       return status;
     };
     expect((await ask(`${service.url}/api/query`)).status).toBe(401);
+    // An empty one in the body is none, and leaves it to the address.
+    const reader = keys["reader"]?.secret ?? "";
+    expect((await post(`/api/query?token=${reader}`, { token: "" })).status).toBe(200);
+    const bearer = { authorization: `Bearer ${reader}` };
+    expect((await post("/api/query", { token: "" }, "", bearer)).status).toBe(200);
     expect(await status("unknown-token")).toBe(401);
     expect(await status("expired")).toBe(401);
     expect(await status("writer")).toBe(401);
