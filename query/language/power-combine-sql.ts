@@ -10,6 +10,7 @@ import type {
 import { compileExpression } from "./power-expression-sql.ts";
 import { withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
 import { asText, orderOf, undefinedText, type PowerSql } from "./power-value.ts";
+import { toNumber } from "./numeric-text.ts";
 import { queryError } from "./query-cursor.ts";
 import { joinSql, raw, sql, type SqlFragment } from "./sql-fragment.ts";
 
@@ -249,18 +250,12 @@ function columnOf(table: PowerTable, { name, offset }: PowerName, scope: PowerSc
 
 /** Numbers, then other texts, then what is missing. */
 function inOrder(values: readonly (string | null)[]): (string | null)[] {
-  const rank = (value: string | null): number =>
-    value === null ? 2 : value.trim() !== "" && Number.isFinite(Number(value)) ? 0 : 1;
+  const numberOf = (value: string): number => toNumber(value) ?? Infinity;
   return [...values].sort((a, b) => {
-    if (rank(a) !== rank(b)) return rank(a) - rank(b);
-    const [x, y] = [a ?? "", b ?? ""];
-    return rank(a) === 0 && Number(x) !== Number(y)
-      ? Number(x) - Number(y)
-      : x < y
-        ? -1
-        : x > y
-          ? 1
-          : 0;
+    if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+    const [x, y] = [numberOf(a), numberOf(b)];
+    if (x !== y) return x < y ? -1 : 1;
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
   });
 }
 

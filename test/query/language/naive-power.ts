@@ -1,5 +1,7 @@
 // What power queries mean, written apart from their parser and their SQL: random queries, and what they make of events.
 import * as fc from "fast-check";
+import { expect } from "vitest";
+import type { Answer } from "./power-answer.ts";
 import type { PlainEvent } from "./query-store.ts";
 
 export type Cell = string | number | boolean | null;
@@ -42,7 +44,7 @@ function numberOf(cell: Cell): number | null {
   return /^[+-]?\d+(\.\d+)?(e[+-]?\d{1,4})?$/i.test(cell) ? Number(cell) : null;
 }
 
-function textOf(cell: Cell): string | null {
+export function textOf(cell: Cell): string | null {
   return cell === null ? null : String(cell);
 }
 
@@ -327,11 +329,18 @@ const aggregates: Record<string, Aggregate> = {
 };
 
 /** `group`: random functions of random expressions by random keys. */
-export function groups(columns: ReadonlyMap<string, Type>, areEvents: boolean): fc.Arbitrary<Step> {
+export function groups(
+  columns: ReadonlyMap<string, Type>,
+  areEvents: boolean,
+  leastKeys = 0,
+): fc.Arbitrary<Step> {
   const expression = expressions(columns, areEvents);
   const figure = fc.tuple(fc.constantFrom(...Object.keys(aggregates)), expression);
   return fc
-    .tuple(fc.array(figure, { minLength: 1, maxLength: 3 }), fc.array(expression, { maxLength: 2 }))
+    .tuple(
+      fc.array(figure, { minLength: 1, maxLength: 3 }),
+      fc.array(expression, { minLength: leastKeys, maxLength: 2 }),
+    )
     .map(([figures, keys]) => ({
       text: `group ${figures.map(([name, { text }], index) => `f${String(index)} = ${name}${text})`).join(", ")}${
         keys.length === 0
@@ -371,7 +380,7 @@ export function groups(columns: ReadonlyMap<string, Type>, areEvents: boolean): 
     }));
 }
 
-function orderOfAll(a: readonly Cell[], b: readonly Cell[]): number {
+export function orderOfAll(a: readonly Cell[], b: readonly Cell[]): number {
   return a.reduce<number>((order, cell, index) => order || compareCells(cell, b[index] ?? null), 0);
 }
 
@@ -420,4 +429,20 @@ export function commands(
     apply: (table: Table): Table => ({ ...table, rows: table.rows.slice(0, count) }),
   }));
   return fc.oneof({ weight: 3, arbitrary: added }, kept, sorted, { weight: 1, arbitrary: limited });
+}
+
+/** Expects an answer to be the table; sums may have been added up in another order. */
+export function expectTable({ columns, rows }: Answer, expected: Table, text: string): void {
+  const names = [...expected.columns.keys()];
+  expect(columns, text).toEqual(names);
+  const plain = expected.rows.map(({ cells }) => names.map((name) => cells.get(name) ?? null));
+  const isEqual =
+    rows.length === plain.length &&
+    rows.every((row, index) => row.every((cell, at) => isSame(cell, plain[index]?.[at] ?? null)));
+  if (!isEqual) expect(rows, text).toEqual(plain);
+}
+
+function isSame(found: unknown, expected: Cell): boolean {
+  if (typeof found !== "number" || typeof expected !== "number") return found === expected;
+  return Math.abs(found - expected) <= 1e-9 * Math.max(1, Math.abs(expected));
 }
