@@ -4,6 +4,8 @@ import { asBoolean, asNumber, asText, finite, type PowerSql } from "./power-valu
 import { queryError } from "./query-cursor.ts";
 import { raw, sql, type SqlFragment } from "./sql-fragment.ts";
 
+type Call = Extract<PowerExpression, { kind: "call" }>;
+
 const percents: Readonly<Record<string, number>> = {
   median: 50,
   p10: 10,
@@ -17,6 +19,7 @@ const numeric: Readonly<Record<string, string>> = {
   sum: "sum",
   avg: "avg",
   mean: "avg",
+  average: "avg",
   min: "min",
   max: "max",
   stddev: "stddevPopStable",
@@ -38,23 +41,26 @@ const byNumber: Readonly<Record<string, string>> = {
  * @throws LogboomError BAD_REQUEST when there is no such function
  */
 export function powerAggregate(
-  expression: PowerExpression,
+  { name, operands, offset, where }: Call,
   areEvents: boolean,
   compile: (expression: PowerExpression) => PowerSql,
 ): PowerSql {
-  if (expression.kind !== "call") throw new TypeError("the parser lets functions through alone");
-  const { name, operands, offset } = expression;
-  const [first, second] = operands;
+  const last = operands.at(-1);
+  const [first, second] =
+    where === undefined || last === undefined
+      ? operands
+      : operands.with(operands.length - 1, {
+          kind: "if",
+          condition: where,
+          yes: last,
+          no: { kind: "null" },
+        });
   const found =
     first === undefined
-      ? name === "count"
-        ? number(raw("count()"))
-        : undefined
+      ? number(where === undefined ? raw("count()") : sql`countIf(${isTrue(compile(where))})`)
       : second === undefined
         ? ofOne(name, compile(first), areEvents)
-        : operands.length === 2
-          ? ofTwo(name, first, second, compile)
-          : undefined;
+        : ofTwo(name, first, second, compile);
   if (found !== undefined) return found;
   const what = `no such function of groups: ${name} of ${String(operands.length)}`;
   throw queryError(offset, what, "write count(), sum(field), p95(field) or pct(95, field)");
@@ -76,6 +82,10 @@ function ofOne(name: string, value: PowerSql, areEvents: boolean): PowerSql | un
       return number(sql`countIf(ifNull(${asBoolean(value)}, false))`);
     case "estimate_distinct":
       return number(sql`uniqExact(${asText(value)})`);
+    case "any_true":
+      return { type: "boolean", fragment: sql`maxOrNull(${isTrue(value)})` };
+    case "all_true":
+      return { type: "boolean", fragment: sql`minOrNull(${isTrue(value)})` };
     case "any":
       // The least, so that the same question has the same answer.
       return { ...value, fragment: sql`minOrNull(${value.fragment})` };
@@ -99,6 +109,21 @@ function ofTwo(
   const [percent, value] = first.kind === "number" ? [first, second] : [second, first];
   if (percent.kind !== "number" || percent.value > 100) return undefined;
   return percentile(percent.value, compile(value));
+}
+
+function isTrue(value: PowerSql): SqlFragment {
+  return sql`ifNull(${asBoolean(value)}, false)`;
+}
+
+/** Functions that are of a group's rows with so many operands; with others `min` and `max` are of one row. */
+export function isAggregate({ name, operands: { length } }: Call): boolean {
+  if (name === "count") return length <= 1;
+  const ofTwo = Object.hasOwn(byNumber, name) || ["pct", "percentile", "p"].includes(name);
+  const ofOne = [percents, numeric, byTime].some((known) => Object.hasOwn(known, name));
+  return (
+    (ofTwo && length === 2) ||
+    ((ofOne || ["estimate_distinct", "any", "any_true", "all_true"].includes(name)) && length === 1)
+  );
 }
 
 function number(fragment: SqlFragment): PowerSql {

@@ -8,7 +8,7 @@ import type {
   PowerSubquery,
 } from "./power-query.ts";
 import { compileExpression } from "./power-expression-sql.ts";
-import { withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
+import { orderBy, withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
 import { asText, orderOf, undefinedText, type PowerSql } from "./power-value.ts";
 import { toNumber } from "./numeric-text.ts";
 import { queryError } from "./query-cursor.ts";
@@ -19,18 +19,20 @@ export interface NamedTable extends Pick<PowerSubquery, "name" | "offset"> {
   readonly table: PowerTable;
 }
 
-type Mode = Extract<PowerSource, { kind: "join" }>["mode"];
-const joinWord: Readonly<Record<Mode, string>> = {
+type Join = Extract<PowerSource, { kind: "join" }>;
+const joinWord: Readonly<Record<Join["mode"], string>> = {
   inner: "INNER JOIN",
   left: "LEFT JOIN",
   outer: "FULL OUTER JOIN",
 };
 
-/** A row for each combination of rows with equal keys; numbers are compared as such where both sides are numbers. */
+/**
+ * A row for each combination of rows with equal keys, of the tables behind with only the first row of a key unless `isSql`.
+ * Keys are compared as texts where their types differ.
+ */
 export function joinTables(
   parts: readonly NamedTable[],
-  on: readonly PowerJoinKey[],
-  mode: Mode,
+  { on, mode, isSql }: Pick<Join, "on" | "mode" | "isSql">,
   scope: PowerScope,
 ): PowerTable {
   const keys = on.map(({ offset, columns }) =>
@@ -49,16 +51,20 @@ export function joinTables(
       ...[...table.columns.values()].map(({ fragment }) => fragment),
       ...named.map(([name, value]) => sql`${value} AS ${name}`),
     ];
+    const names = named.map(([name]) => name);
+    // Of a key's rows the first one, in the order of the table.
+    const first =
+      isSql || part === 0 ? raw("") : sql`${orderBy(table)} LIMIT 1 BY ${joinSql(names, ", ")}`;
     return {
-      from: sql`(SELECT ${joinSql(selected, ", ")} FROM ${table.from})`,
-      keys: named.map(([name]) => name),
+      from: sql`(SELECT ${joinSql(selected, ", ")} FROM ${table.from}${first})`,
+      keys: names,
       columns: [...table.columns.values()],
     };
   });
   const [first, ...others] = prepared;
   if (first === undefined) throw new TypeError("a join of nothing");
   let joined = first;
-  for (const other of others) joined = joinTwo(joined, other, mode, scope);
+  for (const other of others) joined = joinTwo(joined, other, { mode, isSql }, scope);
   const columns = new Map<string, PowerSql>();
   for (const [index, { name }] of on.entries()) {
     const types = (keys[index] ?? []).map(({ type }) => type);
@@ -84,9 +90,15 @@ interface Prepared {
   readonly columns: readonly PowerSql[];
 }
 
-function joinTwo(left: Prepared, right: Prepared, mode: Mode, { nextName }: PowerScope): Prepared {
+function joinTwo(
+  left: Prepared,
+  right: Prepared,
+  { mode, isSql }: Pick<Join, "mode" | "isSql">,
+  { nextName }: PowerScope,
+): Prepared {
+  const equals = raw(isSql ? "=" : "<=>");
   const conditions = left.keys.map(
-    (key, index) => sql`${key} = ${right.keys[index] as SqlFragment}`,
+    (key, index) => sql`${key} ${equals} ${right.keys[index] as SqlFragment}`,
   );
   const keys = left.keys.map(() => nextName());
   const merged = keys.map(

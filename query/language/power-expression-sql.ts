@@ -50,7 +50,8 @@ export function compileExpression(
       return compileBinary(expression, compile);
     case "if": {
       const [yes, no] = [compile(expression.yes), compile(expression.no)];
-      const type = yes.type === no.type ? yes.type : "text";
+      const isNull = [expression.yes.kind, expression.no.kind].map((kind) => kind === "null");
+      const type = isNull[0] || yes.type === no.type ? no.type : isNull[1] ? yes.type : "text";
       const cast = { text: asText, number: asNumber, boolean: asBoolean }[type];
       const condition = isTrue(compile(expression.condition));
       return { type, fragment: sql`if(${condition}, ${cast(yes)}, ${cast(no)})` };
@@ -116,8 +117,10 @@ function compileName(
     const text = fieldText(scalyrField(name), { parameters, message: raw("message") });
     return { type: "text", fragment: sql`CAST(${text}, 'Nullable(String)')` };
   }
-  const known = [...columns.keys()].slice(0, 20).join(", ");
-  throw queryError(offset, `no such column: ${name.slice(0, 100)}`, `write one of ${known}`);
+  const known = [...columns.keys()].filter((column) => !column.startsWith("\0")).slice(0, 20);
+  const advice =
+    known.length === 0 ? "write a function of it, as max(x)" : `write one of ${known.join(", ")}`;
+  throw queryError(offset, `no such column: ${name.slice(0, 100)}`, advice);
 }
 
 function compileBinary(

@@ -55,6 +55,8 @@ export type PowerExpression =
       readonly kind: "call";
       readonly name: string;
       readonly operands: readonly PowerExpression[];
+      /** Which rows of a group take part. */
+      readonly where: PowerExpression | undefined;
       /** As it is written, which may be the name of a column. */
       readonly written: string;
       readonly offset: number;
@@ -129,7 +131,7 @@ function readTests(cursor: QueryCursor, operand: PowerExpression): PowerExpressi
   }
 }
 
-const number = /(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?/y;
+const number = /(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?/y;
 
 /** A text in quotes, or several, or numbers, in parentheses. */
 function readTexts(cursor: QueryCursor): string[] {
@@ -150,7 +152,7 @@ function readTexts(cursor: QueryCursor): string[] {
 const quoted = /"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'/y;
 const controls: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
-/** Reads a text in quotes. @param isRegex backslashes but those before quotes are kept */
+/** Reads a text in quotes. @param isRegex `\\\\d` and `\\d` are the same */
 export function readPowerText(cursor: QueryCursor, isRegex = false): string {
   skipBlanks(cursor);
   const match = take(cursor, quoted);
@@ -158,7 +160,7 @@ export function readPowerText(cursor: QueryCursor, isRegex = false): string {
   if (text === undefined) {
     throw queryError(cursor.at, `expected a text but found ${found(cursor)}`, "write it in quotes");
   }
-  if (isRegex) return text.replaceAll(/\\(["'])/g, "$1");
+  if (isRegex) return text.replaceAll(/\\(["'\\])/g, "$1");
   return text.replaceAll(/\\([^])/g, (_, character: string) => controls[character] ?? character);
 }
 
@@ -173,11 +175,12 @@ export function readPowerName(cursor: QueryCursor): string {
 }
 
 function finiteNumber(digits: string, cursor: QueryCursor): number {
-  const value = Number(digits);
+  const value = Number(digits.replaceAll("_", ""));
   if (Number.isFinite(value)) return value;
   throw queryError(cursor.at - digits.length, `the number ${digits} is too large`, "write less");
 }
 
+const whereMark = /where(?![\p{L}\p{N}_])/iuy;
 const notMark = /!(?!=)|not(?![\p{L}\p{N}_])/iuy;
 const words: Readonly<Record<string, PowerExpression>> = {
   true: { kind: "boolean", value: true },
@@ -207,16 +210,17 @@ function readUnary(cursor: QueryCursor): PowerExpression {
       : { kind: "name", name: word, offset };
   }
   const operands: PowerExpression[] = [];
+  let where: PowerExpression | undefined;
   if (!accept(cursor, ")")) {
-    do operands.push(readPowerExpression(cursor));
-    while (accept(cursor, ","));
+    skipBlanks(cursor);
+    if (peek(cursor, whereMark) === null) {
+      do operands.push(readPowerExpression(cursor));
+      while (accept(cursor, ","));
+    }
+    skipBlanks(cursor);
+    if (take(cursor, whereMark) !== null) where = readPowerExpression(cursor);
     expect(cursor, ")");
   }
-  return {
-    kind: "call",
-    name: word,
-    operands,
-    offset,
-    written: cursor.text.slice(offset, cursor.at),
-  };
+  const written = cursor.text.slice(offset, cursor.at);
+  return { kind: "call", name: word, operands, where, offset, written };
 }

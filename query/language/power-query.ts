@@ -3,7 +3,8 @@
 // Decisions where the vendor's documents are silent:
 // - `filter` is the filter language right behind the filter, and an expression behind any other command;
 // - `join` and `union` come first, and combine whole queries in parentheses;
-// - rows of a join are all combinations of equal keys; something undefined equals nothing.
+// - a row is joined with the first row of equal keys of each subquery behind, and what is missing equals what is
+//   missing, as the vendor's users know it; `sql` in front makes it a join as of SQL.
 import {
   readPowerExpression,
   readPowerName,
@@ -18,6 +19,7 @@ import {
   found,
   nested,
   openQuery,
+  peek,
   queryError,
   skipBlanks,
   take,
@@ -74,6 +76,8 @@ export type PowerSource =
   | {
       readonly kind: "join";
       readonly mode: "inner" | "left" | "outer";
+      /** Whether all rows with equal keys are combined, and not only the first of each subquery behind. */
+      readonly isSql: boolean;
       readonly parts: readonly PowerSubquery[];
       readonly on: readonly PowerJoinKey[];
     };
@@ -214,6 +218,7 @@ function readJoin(cursor: QueryCursor, name: string, parts: readonly PowerSubque
   return {
     kind: "join",
     mode: mode ?? "inner",
+    isSql: name.startsWith("sql"),
     parts,
     on: readList(cursor, () => readJoinKey(cursor, parts)),
   };
@@ -256,7 +261,7 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
     case "columns":
       return { kind: name, columns: readColumns(cursor) };
     case "group": {
-      const columns = readColumns(cursor, true);
+      const columns = readColumns(cursor);
       skipBlanks(cursor);
       const isGrouped = take(cursor, /by(?![\p{L}\p{N}_])/iuy) !== null;
       return { kind: "group", columns, by: isGrouped ? readColumns(cursor) : [] };
@@ -329,17 +334,20 @@ function readList<Item>(cursor: QueryCursor, read: () => Item): Item[] {
 
 const assigned = /((?:\$?[\p{L}_])(?:[\p{L}\p{N}_.@]|\\[^])*)\s*=(?!=)/uy;
 
+const assignedQuoted = /(?:"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*')\s*=(?!=)/y;
+
 /** A column without a name is called as it is written. */
-function readColumns(cursor: QueryCursor, areCalls = false): PowerColumn[] {
+function readColumns(cursor: QueryCursor): PowerColumn[] {
   return readList(cursor, () => {
     skipBlanks(cursor);
-    const name = take(cursor, assigned)?.[1]?.replaceAll(/\\([^])/g, "$1");
+    const isQuoted = peek(cursor, assignedQuoted) !== null;
+    const name = isQuoted
+      ? readPowerText(cursor)
+      : take(cursor, assigned)?.[1]?.replaceAll(/\\([^])/g, "$1");
+    if (isQuoted) expect(cursor, "=");
     skipBlanks(cursor);
     const begin = cursor.at;
     const expression = readPowerExpression(cursor);
-    if (areCalls && expression.kind !== "call") {
-      throw queryError(begin, "a group of something else than a function", "write count()");
-    }
     const written =
       expression.kind === "name" ? expression.name : cursor.text.slice(begin, cursor.at).trim();
     return { name: name ?? written, expression };

@@ -1,6 +1,5 @@
 // Power queries as one statement of ClickHouse: a subquery for each command.
 import { LogboomError } from "../../schemas/errors.ts";
-import { powerAggregate } from "./power-aggregate.ts";
 import {
   joinTables,
   shownOnly,
@@ -10,7 +9,8 @@ import {
 } from "./power-combine-sql.ts";
 import { compileExpression } from "./power-expression-sql.ts";
 import type { PowerExpression } from "./power-expression.ts";
-import type { PowerColumn, PowerCommand, PowerPart, PowerQuery } from "./power-query.ts";
+import { groupTable } from "./power-group-sql.ts";
+import type { PowerCommand, PowerPart, PowerQuery } from "./power-query.ts";
 import { orderBy, withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
 import { asBoolean, asText, orderOf, type PowerSql } from "./power-value.ts";
 import { joinSql, raw, sql, type SqlFragment, type SqlParameters } from "./sql-fragment.ts";
@@ -139,7 +139,7 @@ class Compiler {
     });
     return source.kind === "union"
       ? uniteTables(parts, this.#scope)
-      : joinTables(parts, source.on, source.mode, this.#scope);
+      : joinTables(parts, source, this.#scope);
   }
 
   #compile(expression: PowerExpression, table: PowerTable): PowerSql {
@@ -171,7 +171,7 @@ class Compiler {
         return { ...extended, columns: new Map(kept), qualified: new Map(), hasFields: false };
       }
       case "group":
-        return this.#group(command.columns, command.by, table);
+        return groupTable(command, table, this.#scope);
       case "sort":
         return this.#sort(command.keys, table);
       case "limit": {
@@ -223,40 +223,6 @@ class Compiler {
     });
     const from = sql`(SELECT *, ${joinSql(selected, ", ")} FROM ${table.from})`;
     return { ...table, from, order: [...order, ...table.order] };
-  }
-
-  #group(
-    columns: readonly PowerColumn[],
-    by: readonly PowerColumn[],
-    table: PowerTable,
-  ): PowerTable {
-    const { nextName } = this.#scope;
-    const keys = by.map(({ name, expression }) => ({
-      name,
-      column: nextName(),
-      value: this.#compile(expression, table),
-    }));
-    const values = columns.map(({ name, expression }) => ({
-      name,
-      column: nextName(),
-      value: powerAggregate(expression, table.hasFields, (operand) =>
-        this.#compile(operand, table),
-      ),
-    }));
-    const all = [...keys, ...values];
-    const selected = all.map(({ column, value }) => sql`${value.fragment} AS ${column}`);
-    const names = keys.map(({ column }) => column);
-    const grouped = keys.length === 0 ? raw("") : sql` GROUP BY ${joinSql(names, ", ")}`;
-    return {
-      from: sql`(SELECT ${joinSql(selected, ", ")} FROM ${table.from}${grouped})`,
-      columns: new Map(
-        all.map(({ name, column, value }) => [name, { type: value.type, fragment: column }]),
-      ),
-      qualified: new Map(),
-      hasFields: false,
-      isLimited: true,
-      order: keys.flatMap(({ column, value }) => orderOf({ type: value.type, fragment: column })),
-    };
   }
 }
 

@@ -49,13 +49,14 @@ function readBucket(text: string, offset: number): Bucket {
   );
 }
 
-/** Steps that people read easily, of which the shortest is taken that makes at most a hundred buckets. */
+/** Steps that people read easily, of which the shortest is taken that makes at most so many buckets. */
 const readableSeconds = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400];
 const mostBuckets = 100n;
+const mostParts = 500;
 
-function bucketOfSpan({ begin, end }: PowerScope): Bucket {
+function bucketOfSpan({ begin, end }: PowerScope, parts = mostBuckets): Bucket {
   const steps = readableSeconds.map((seconds) => BigInt(seconds) * secondNs);
-  const stepNs = steps.find((step) => (end - begin) / step <= mostBuckets) ?? 7n * dayNs;
+  const stepNs = steps.find((step) => (end - begin) / step <= parts) ?? 7n * dayNs;
   return { stepNs };
 }
 
@@ -73,10 +74,10 @@ export function timeBucket(
   const { operands, offset } = call;
   const last = operands.at(-1);
   const given = operands.length === 2 ? operands[0] : undefined;
-  if (operands.length > 2 || (last !== undefined && last.kind !== "text")) {
+  if (operands.length > 2) {
     throw queryError(offset, "timebucket of something else", 'write timebucket("1 hour")');
   }
-  const bucket = last === undefined ? bucketOfSpan(scope) : readBucket(last.text, offset);
+  const bucket = bucketOf(last, offset, scope);
   const at = given === undefined ? time : wholeOf(compile(given));
   if (at === undefined) {
     throw queryError(offset, "there is no timestamp here", 'write timebucket(column, "1 hour")');
@@ -85,6 +86,16 @@ export function timeBucket(
     "stepNs" in bucket ? stepOf(t, bucket.stepNs) : dateOf(t, bucket.calendar),
   );
   return { type: "number", fragment: finite(begun) };
+}
+
+function bucketOf(given: PowerExpression | undefined, offset: number, scope: PowerScope): Bucket {
+  if (given === undefined || (given.kind === "text" && given.text === "auto"))
+    return bucketOfSpan(scope);
+  if (given.kind === "text") return readBucket(given.text, offset);
+  if (given.kind === "number" && given.value >= 1 && given.value <= mostParts) {
+    return bucketOfSpan(scope, BigInt(Math.floor(given.value)));
+  }
+  throw queryError(offset, "timebucket of something else", 'write timebucket("1 hour")');
 }
 
 function stepOf(time: SqlFragment, stepNs: bigint): SqlFragment {
@@ -107,18 +118,26 @@ function wholeOf(value: PowerSql): SqlFragment {
   );
 }
 
-/** `querystart()`, `queryend()`, `queryspan()`, the last one in seconds; undefined for other names. */
+/**
+ * `querystart()`, `queryend()`, `queryspan()` in ns, or in the unit that they are given; undefined for other names.
+ * @throws LogboomError BAD_REQUEST for a unit that is none
+ */
 export function queryTime(
-  { name, operands }: Call,
+  { name, operands, offset }: Call,
   { begin, end, parameters }: PowerScope,
 ): PowerSql | undefined {
-  if (operands.length > 0) return undefined;
-  const values: Readonly<Record<string, number>> = {
-    querystart: Number(begin),
-    queryend: Number(end),
-    queryspan: Number(end - begin) / 1e9,
+  const values: Readonly<Record<string, bigint>> = {
+    querystart: begin,
+    queryend: end,
+    queryspan: end - begin,
   };
   const value = Object.hasOwn(values, name) ? values[name] : undefined;
-  if (value === undefined) return undefined;
-  return { type: "number", fragment: sql`toNullable(${parameters.float(value)})` };
+  if (value === undefined || operands.length > 1) return undefined;
+  const [unit] = operands;
+  const bucket =
+    unit === undefined ? { stepNs: 1n } : readBucket(unit.kind === "text" ? unit.text : "", offset);
+  if (!("stepNs" in bucket))
+    throw queryError(offset, "months and years differ in length", 'write "days"');
+  const inUnit = Number(value) / Number(bucket.stepNs);
+  return { type: "number", fragment: sql`toNullable(${parameters.float(inUnit)})` };
 }

@@ -210,13 +210,14 @@ function logic([a, operator, b]: [Expression, string, Expression]): Expression {
 }
 
 function choice([condition, yes, no]: [Expression, Expression, Expression]): Expression {
-  const type = yes.type === no.type ? yes.type : "text";
+  const type =
+    yes.text === "null" || yes.type === no.type ? no.type : no.text === "null" ? yes.type : "text";
   return {
     text: `(${condition.text} ? ${yes.text} : ${no.text})`,
     type,
     of: (row) => {
       const value = isTrue(condition.of(row)) ? yes.of(row) : no.of(row);
-      return yes.type === no.type ? value : textOf(value);
+      return type === "text" ? textOf(value) : value;
     },
   };
 }

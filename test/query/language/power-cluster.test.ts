@@ -68,7 +68,7 @@ test.for<readonly [string, readonly (readonly unknown[])[]]>([
     ],
   ],
   [
-    "| join a = (ms < 3 | columns ms, serverHost), b = (status = 500 | columns serverHost, at = ms) on serverHost | sort ms, at | limit 3 | columns ms, at",
+    "| sql join a = (ms < 3 | columns ms, serverHost), b = (status = 500 | columns serverHost, at = ms) on serverHost | sort ms, at | limit 3 | columns ms, at",
     [
       ["0", "0"],
       ["0", "15"],

@@ -218,6 +218,38 @@ describe("on ClickHouse", () => {
         ["a", "b", "c", "d", "e", "f", "g"],
         [[2, 8, "7", 2, null, "hä", 3]],
       ],
+      // Functions of groups within expressions, and of some of the rows.
+      [
+        "ms == * | group rate = count() / queryspan('minutes'), spread = max(ms) - min(ms), x = max(count(), 2) by status",
+        ["status", "rate", "spread", "x"],
+        [
+          ["200", 2 / 60, 18, 2],
+          ["404", 1 / 60, 0, 2],
+          ["500", 1 / 60, 0, 2],
+        ],
+      ],
+      [
+        "| group a = count(where status = 200), b = sum(ms where user = 'alice'), c = pct(50, ms where ms > 10), d = any_true(ms > 100), e = all_true(ms > 100)",
+        ["a", "b", "c", "d", "e"],
+        [[2, 20, 30, true, false]],
+      ],
+      [
+        "| group 'all rows' = count() | let \"twice it\" = 2_000 * all\\ rows",
+        ["all rows", "twice it"],
+        [[5, 10_000]],
+      ],
+      [
+        "| group t = 1 by status | columns status, t",
+        ["status", "t"],
+        [
+          ["200", 1],
+          ["404", 1],
+          ["500", 1],
+          ["none", 1],
+        ],
+      ],
+      ["took | parse 'took $t{regex=\\\\d+}$' | columns t | limit 1", ["t"], [["100"]]],
+      ["took message matches '\\\\d\\d\\.5' | group count()", ["count()"], [[1]]],
       // Time.
       [
         "| group n = count() by t = timebucket('2 seconds')",
@@ -249,7 +281,7 @@ describe("on ClickHouse", () => {
       [
         "| limit 1 | columns t = timebucket(timestamp, '30s'), a = querystart(), b = queryend(), c = queryspan()",
         ["t", "a", "b", "c"],
-        [[1_795_132_800e9, 1_795_132_800e9, 1_795_136_400e9, 3_600]],
+        [[1_795_132_800e9, 1_795_132_800e9, 1_795_136_400e9, 3_600e9]],
       ],
       [
         "| columns timestamp | group n = count() by t = timebucket('4s')",
@@ -258,6 +290,11 @@ describe("on ClickHouse", () => {
           [1_795_132_800e9, 4],
           [1_795_132_804e9, 1],
         ],
+      ],
+      [
+        "| limit 1 | columns a = timebucket('auto'), b = timebucket(1), c = queryspan('minutes')",
+        ["a", "b", "c"],
+        [[1_795_132_800e9, 1_795_132_800e9, 60]],
       ],
       // Rows that become columns.
       [
@@ -278,7 +315,10 @@ describe("on ClickHouse", () => {
       [
         "| join a = (ms == * | group n = count() by user), b = (status >= 400 | group bad = count() by user) on user | let share = bad / n | columns user, share",
         ["user", "share"],
-        [["alice", 0.5]],
+        [
+          ["alice", 0.5],
+          [null, 1],
+        ],
       ],
       [
         "| left join a = (| group n = count() by user), b = (status >= 400 | group n = count() by user) on user | columns user, a.n, b.n",
@@ -286,7 +326,7 @@ describe("on ClickHouse", () => {
         [
           ["Bob", 1, null],
           ["alice", 2, 1],
-          [null, 2, null],
+          [null, 2, 1],
         ],
       ],
       [
@@ -305,6 +345,16 @@ describe("on ClickHouse", () => {
       ],
       [
         "| join (ms == * | columns user, ms), (ms == * | columns user, status) on user | sort ms, status",
+        ["user", "ms", "status"],
+        [
+          ["alice", "8", "404"],
+          ["alice", "12", "404"],
+          ["Bob", "30", "200"],
+          [null, "100.5", "500"],
+        ],
+      ],
+      [
+        "| sql join (ms == * | columns user, ms), (ms == * | columns user, status) on user | sort ms, status",
         ["user", "ms", "status"],
         [
           ["alice", "8", "200"],
@@ -399,7 +449,6 @@ test.for([
   ["a | ", 4],
   ["a | nonsense", 4],
   ["a | group", 9],
-  ["a | group count(), b", 19],
   ["a | limit 5 6", 12],
   ["a | sort", 8],
   ["a | columns a b", 14],
@@ -439,9 +488,14 @@ test.for([
 
 test.for([
   ["| columns x = nonsense(1)", 14],
-  ["| group nonsense(a)", 8],
+  ["| group nonsense(count())", 8],
   ["| let x = abs()", 10],
   ["| let x = abs(1, 2)", 10],
+  ["a | group count(), b", 19],
+  ["a | group count() + b", 20],
+  ["a | group pct(101, b where c)", 10],
+  ["| let x = timebucket(501)", 10],
+  ["| let x = queryspan('month')", 10],
   ["| let x = timebucket('often')", 10],
   ["| let x = timebucket('0 s')", 10],
   ["| let x = timebucket('2 months')", 10],
