@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { LogboomError } from "../schemas/errors.ts";
+import { decompressBzip2 } from "./bzip2.ts";
 import type { Reservation } from "./memory-budget.ts";
 import { Turns } from "./turns.ts";
 
@@ -24,9 +25,16 @@ const decoders = {
       : promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw)(body, options),
   br: promisify<Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress),
   zstd: promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress),
+  bz2: decompressBzip2,
 } as const;
 
 type Encoding = keyof typeof decoders;
+/** Scalyr's agent names encodings as its configuration does. */
+const aliases: Readonly<Record<string, Encoding>> = {
+  "x-gzip": "gzip",
+  zstandard: "zstd",
+  bzip2: "bz2",
+};
 const encodingNames = ["identity", ...Object.keys(decoders)].join(", ");
 
 /** Decompressions at a time: each may grow to the limit before its true size is known. */
@@ -65,7 +73,7 @@ export async function readBody(
 function contentEncoding(header: string | undefined): Encoding | undefined {
   const name = header?.trim().toLowerCase() ?? "";
   if (name === "" || name === "identity") return undefined;
-  const encoding = name === "x-gzip" ? "gzip" : name;
+  const encoding = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name;
   if (Object.hasOwn(decoders, encoding)) return encoding as Encoding;
   throw new LogboomError(
     "UNSUPPORTED_MEDIA",
@@ -127,7 +135,9 @@ function collect(
 
 async function decode(sent: Buffer, encoding: Encoding, maxBytes: number): Promise<Buffer> {
   try {
-    return await decodings.run(() => decoders[encoding](sent, { maxOutputLength: maxBytes }));
+    const decoder = (): Promise<Buffer> => decoders[encoding](sent, { maxOutputLength: maxBytes });
+    // bzip2 takes long, and has turns of its own.
+    return await (encoding === "bz2" ? decoder() : decodings.run(decoder));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
       throw new LogboomError(

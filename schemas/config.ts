@@ -204,6 +204,11 @@ export const environment = {
   LOGBOOM_SEARCH_REUSE_BYTES: whole(0, 2 ** 40)
     .default(128 * MIB)
     .describe("memory of the partial results that are kept for later searches"),
+  LOGBOOM_SCALYR_QUERY_BUDGET_MS: whole(0, 3_600_000_000)
+    .default(30_000)
+    .describe(
+      "ms of the store that a customer's Scalyr queries may take at once; 1.2 times as much comes back in an hour; 0 for no limit",
+    ),
   LOGBOOM_DRAIN_TIMEOUT_MS: whole(100, 600_000)
     .default(20_000)
     .describe("longest wait for requests in flight at shutdown"),

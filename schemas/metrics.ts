@@ -200,6 +200,14 @@ export const metricDeclarations = {
       outcome: ["answered", "refused", "failed", "gone"],
     },
   },
+  logboom_scalyr_query_seconds_total: {
+    type: "counter",
+    help: "Seconds that statements of Scalyr's queries ran in the store, which query budgets are charged.",
+  },
+  logboom_scalyr_budget_refusals_total: {
+    type: "counter",
+    help: "Scalyr queries refused because the customer's query budget was spent.",
+  },
   logboom_search_scans: { type: "gauge", help: "Searches that are scanning." },
   logboom_search_blocks_total: {
     type: "counter",

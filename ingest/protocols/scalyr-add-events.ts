@@ -3,7 +3,8 @@ import { isUtf8 } from "node:buffer";
 import { LogboomError } from "../../schemas/errors.ts";
 import { parseEventTime } from "../../schemas/time.ts";
 import type { Door, IncomingEvent, IncomingEvents, SequencePlace } from "./door.ts";
-import { parseRelaxedJson, type RelaxedObject, type RelaxedValue } from "./relaxed-json.ts";
+import type { RelaxedObject, RelaxedValue } from "./relaxed-json.ts";
+import { isObject, parseScalyrBody } from "./scalyr-json.ts";
 import { bearerToken, MAX_REQUEST_BYTES, scalyrRefusal } from "./scalyr-requests.ts";
 
 /** The vendor's severity where none is given: info. */
@@ -54,25 +55,9 @@ const parsed = new WeakMap<Buffer, RelaxedObject>();
 function parse(body: Buffer): RelaxedObject {
   const known = parsed.get(body);
   if (known !== undefined) return known;
-  const value = parseStrictOrRelaxed(body);
-  if (!isObject(value)) throw badParam("body", "an object with a token and events");
+  const value = parseScalyrBody(body);
   parsed.set(body, value);
   return value;
-}
-
-/** A number that a JavaScript number may not hold exactly. */
-const longNumber = /[\s:,[-]\d{16}/;
-
-/** Most clients write plain JSON, which the native parser reads several times faster. */
-function parseStrictOrRelaxed(body: Buffer): RelaxedValue {
-  try {
-    const text = body.toString("utf8");
-    const value = JSON.parse(text) as RelaxedValue;
-    if (!longNumber.test(text)) return value;
-  } catch {
-    // Read as what it is below, which also tells the fault.
-  }
-  return parseRelaxedJson(body);
 }
 
 /** What all events of one log have. */
@@ -263,12 +248,6 @@ function namesOf(threads: RelaxedValue | undefined): Map<string, string> {
 
 function objectsOf(value: RelaxedValue | undefined): RelaxedObject[] {
   return Array.isArray(value) ? (value as RelaxedValue[]).filter(isObject) : [];
-}
-
-function isObject(value: RelaxedValue | undefined): value is RelaxedObject {
-  return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)
-  );
 }
 
 /** The agent ends each message with the line's break. */

@@ -17,6 +17,7 @@ import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {
   candidatesStatement,
+  eventsOf,
   eventsStatement,
   groupsStatement,
   readGroup,
@@ -61,6 +62,7 @@ export class Engine {
     const ordered = page.order === "newest" ? slices : slices.toReversed();
     const stop = new AbortController();
     const signal = AbortSignal.any([asking.signal, stop.signal]);
+    const running = { ...asking, signal };
     const name = randomUUID();
     const found: FoundEvent[] = [];
     const waiting: Promise<FoundEvent[]>[] = [];
@@ -69,7 +71,7 @@ export class Engine {
       for (const [index, slice] of ordered.entries()) {
         while (waiting.length < ordered.length && waiting.length < index + this.#pool.limit) {
           const next = ordered[waiting.length] as Slice;
-          const task = this.#run(question, name, next.bytes, signal, () =>
+          const task = this.#run(question, name, next.bytes, running, () =>
             this.#findIn(narrowed, next, page, signal),
           );
           // Whoever awaits it gets the failure; nobody awaits what is not needed any more.
@@ -106,12 +108,13 @@ export class Engine {
     const name = randomUUID();
     const stop = new AbortController();
     const signal = AbortSignal.any([asking.signal, stop.signal]);
+    const running = { ...asking, signal };
     let doneBlocks = 0;
     let next = 0;
     const work = async (): Promise<void> => {
       for (let slice = parts[next++]; slice !== undefined; slice = parts[next++]) {
         const part = slice;
-        await this.#run(question, name, part.bytes, signal, () =>
+        await this.#run(question, name, part.bytes, running, () =>
           question.search.isExact
             ? this.#groupIn(question, part, grouping, fold, signal)
             : this.#decideIn(question, part, grouping, fold, signal),
@@ -135,6 +138,35 @@ export class Engine {
     return { count: all?.count ?? 0, bytes: all?.bytes ?? 0 };
   }
 
+  /**
+   * The rows of one statement over the events of several questions, which have customer, labels, time and the names of
+   * parameters in common.
+   * @param compile makes it out of the events of each, as `events PREWHERE …`
+   * @throws LogboomError BAD_REQUEST also where a question is more than one statement can decide
+   */
+  async table(
+    questions: readonly [Question, ...Question[]],
+    compile: (events: readonly SqlFragment[]) => SqlFragment,
+    asking: Asking,
+  ): Promise<Row[]> {
+    const [first] = questions;
+    if (questions.some(({ search }) => !search.isExact)) {
+      throw new LogboomError(
+        "BAD_REQUEST",
+        "a filter is too large for a table; write a smaller one",
+      );
+    }
+    const { slices, blocks } = await this.#plan(first, asking);
+    const hours = slices.length === 0 ? undefined : join(slices);
+    const statement = compile(questions.map((question) => eventsOf(question, hours)));
+    const bytes = (hours?.bytes ?? 0) * questions.length;
+    const rows = await this.#run(first, randomUUID(), bytes, asking, () =>
+      this.#readAll(statement, asking.signal),
+    );
+    asking.onProgress?.({ doneBlocks: blocks, blocks });
+    return rows;
+  }
+
   async #plan(
     { customer, begin, end, prefixes }: Question,
     { signal, onProgress }: Asking,
@@ -153,13 +185,18 @@ export class Engine {
     { customer }: Question,
     name: string,
     bytes: number,
-    signal: AbortSignal,
+    { signal, onStatement }: Asking,
     task: () => Promise<Result>,
   ): Promise<Result> {
     return attempt(signal, () =>
-      this.#pool.run(customer, name, bytes, () => {
+      this.#pool.run(customer, name, bytes, async () => {
         signal.throwIfAborted();
-        return task();
+        const startedAt = performance.now();
+        try {
+          return await task();
+        } finally {
+          onStatement?.(performance.now() - startedAt);
+        }
       }),
     );
   }

@@ -18,14 +18,17 @@ export interface Question {
   readonly parameters: SqlParameters;
 }
 
-/** Compiles a question once; it may be asked several times. */
-export function makeQuestion({
-  predicate,
-  ...scope
-}: Pick<Question, "customer" | "prefixes" | "begin" | "end"> & {
-  readonly predicate: Predicate;
-}): Question {
-  const parameters = new SqlParameters();
+/**
+ * Compiles a question once; it may be asked several times.
+ * @param parameters of the other questions that share a statement with this one
+ */
+export function makeQuestion(
+  {
+    predicate,
+    ...scope
+  }: Pick<Question, "customer" | "prefixes" | "begin" | "end"> & { readonly predicate: Predicate },
+  parameters = new SqlParameters(),
+): Question {
   return { ...scope, parameters, search: compilePredicateSearch(predicate, { parameters }) };
 }
 
@@ -114,4 +117,6 @@ export interface Progress {
 export interface Asking {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Told how long each statement took in the store, its waiting not included. */
+  readonly onStatement?: (tookMs: number) => void;
 }

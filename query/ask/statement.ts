@@ -147,6 +147,12 @@ function binSql({ begin, end }: Question, { bins = 1, span = end - begin }: Grou
   return raw(`toUInt32(intDiv(${since} * ${bins}, ${wide(span)}))`);
 }
 
+/** What a statement of its own selects the question's events from; without hours, there are none. */
+export function eventsOf(question: Question, hours: Hours | undefined): SqlFragment {
+  if (hours === undefined || question.prefixes === undefined) return raw("events WHERE 0");
+  return sql`events ${sourceOf(question, hours)}`;
+}
+
 /** Explicit PREWHERE, cheapest condition first: the store would evaluate patterns before labels. */
 function sourceOf(question: Question, { firstHour, lastHour }: Hours): SqlFragment {
   const { customer, prefixes, begin, end, search, parameters } = question;

@@ -1,14 +1,23 @@
 // The parser of Scalyr's power queries: a filter, and commands behind bars that make a table of it.
+//
+// Decisions where the vendor's documents are silent:
+// - `filter` is the filter language right behind the filter, and an expression behind any other command;
+// - `join` and `union` come first, and combine whole queries in parentheses;
+// - a row is joined with the first row of equal keys of each subquery behind, and what is missing equals what is
+//   missing, as the vendor's users know it; `sql` in front makes it a join as of SQL.
 import {
   readPowerExpression,
   readPowerName,
   readPowerText,
   type PowerExpression,
 } from "./power-expression.ts";
+import { readParseFormat } from "./power-format.ts";
 import { and, type Predicate } from "./predicate.ts";
 import {
   accept,
+  expect,
   found,
+  nested,
   openQuery,
   peek,
   queryError,
@@ -16,8 +25,7 @@ import {
   take,
   type QueryCursor,
 } from "./query-cursor.ts";
-import { compileRe2, type Re2 } from "./re2-regex.ts";
-import { quote } from "./re2-text.ts";
+import type { Re2 } from "./re2-regex.ts";
 import { readScalyrFilter } from "./scalyr-filter.ts";
 
 export interface PowerColumn {
@@ -44,52 +52,205 @@ export type PowerCommand =
       readonly from: PowerExpression;
       readonly regex: Re2;
       readonly names: readonly string[];
+    }
+  /** The values of one column become columns, a row for each combination of others. */
+  | { readonly kind: "transpose"; readonly column: PowerName; readonly on: readonly PowerName[] };
+
+/** A name, and where it stands in the query. */
+export interface PowerName {
+  readonly name: string;
+  readonly offset: number;
+}
+
+export interface PowerSubquery {
+  /** Empty: it has none. */
+  readonly name: string;
+  readonly query: PowerPart;
+  readonly offset: number;
+}
+
+export type PowerSource =
+  /** Those that pass the query's filter of this number. */
+  | { readonly kind: "events"; readonly filter: number }
+  | { readonly kind: "union"; readonly parts: readonly PowerSubquery[] }
+  | {
+      readonly kind: "join";
+      readonly mode: "inner" | "left" | "outer";
+      /** Whether all rows with equal keys are combined, and not only the first of each subquery behind. */
+      readonly isSql: boolean;
+      readonly parts: readonly PowerSubquery[];
+      readonly on: readonly PowerJoinKey[];
     };
 
-export interface PowerQuery {
-  /** The filter, and those that stand before any other command. */
-  readonly where: Predicate;
+/** The column of each subquery that is compared, in their order. */
+export interface PowerJoinKey extends PowerName {
+  readonly columns: readonly string[];
+}
+
+export interface PowerPart {
+  readonly source: PowerSource;
   readonly commands: readonly PowerCommand[];
 }
 
+export interface PowerQuery extends PowerPart {
+  /** What the events must pass of which tables are made. */
+  readonly filters: readonly Predicate[];
+}
+
+const maxFilters = 10;
 const maxCommands = 50;
 const maxColumns = 50;
 const defaultLimit = 10;
 const maxLimit = 100_000;
-const commandName = /(filter|let|parse|group|sort|limit|columns)(?![\p{L}\p{N}_])/uy;
+const commandName =
+  /(filter|let|parse|group|sort|limit|nolimit|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
+const commandNames =
+  "filter, let, parse, group, sort, limit, nolimit, columns, transpose, union or join";
 
 /** @throws LogboomError BAD_REQUEST with `details.offset` in UTF-16 code units of the text */
 export function parsePowerQuery(text: string): PowerQuery {
-  // A comment has as many blanks, so that offsets stay.
-  const cursor = openQuery(withoutComments(text));
-  const filters = [readScalyrFilter(cursor)];
-  const commands: PowerCommand[] = [];
-  while (accept(cursor, "|")) {
-    skipBlanks(cursor);
-    const begin = cursor.at;
-    const name = take(cursor, commandName)?.[1];
-    if (name === undefined) {
-      const names = "filter, let, parse, group, sort, limit or columns";
-      throw queryError(begin, `expected a command but found ${found(cursor)}`, `write ${names}`);
-    }
-    if (commands.length === maxCommands) {
-      throw queryError(begin, `more than ${String(maxCommands)} commands`, "write fewer");
-    }
-    if (name === "filter" && commands.length === 0) filters.push(readScalyrFilter(cursor));
-    else commands.push(readCommand(cursor, name));
-  }
+  // A comment has as many blanks, so that offsets stay; it is looked for only in what is not too long.
+  const cursor = { ...openQuery(text), text: withoutComments(text) };
+  const filters: Predicate[] = [];
+  const part = readPart(cursor, filters);
   skipBlanks(cursor);
-  if (cursor.at < cursor.text.length) {
-    throw queryError(cursor.at, `unexpected ${found(cursor)}`, "write | before a command");
-  }
-  return { where: and(...filters), commands };
+  if (cursor.at === cursor.text.length) return { ...part, filters };
+  throw queryError(cursor.at, `unexpected ${found(cursor)}`, "write | before a command");
 }
 
+const piece = /[^"'/]+|"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*'|(?<=^|\s)\/\/[^\n]*|[^]/y;
+
 function withoutComments(text: string): string {
-  return text.replaceAll(
-    /("(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*')|\/\/[^\n]*/g,
-    (all, kept: string | undefined) => kept ?? " ".repeat(all.length),
+  let kept = "";
+  let hasOpenQuote = false;
+  piece.lastIndex = 0;
+  while (kept.length < text.length && !hasOpenQuote) {
+    const [all = ""] = piece.exec(text) ?? [];
+    // Looking for the end of each quote again would take time that grows with its square.
+    hasOpenQuote = all === '"' || all === "'";
+    kept += all.startsWith("//") ? " ".repeat(all.length) : all;
+  }
+  return kept + text.slice(kept.length);
+}
+
+function readPart(cursor: QueryCursor, filters: Predicate[]): PowerPart {
+  skipBlanks(cursor);
+  const begin = cursor.at;
+  const wheres = [readScalyrFilter(cursor)];
+  const isBare = cursor.at === begin;
+  const commands: PowerCommand[] = [];
+  let source: PowerSource | undefined;
+  for (let count = 0; accept(cursor, "|"); count += 1) {
+    skipBlanks(cursor);
+    const offset = cursor.at;
+    const name = take(cursor, commandName)?.[1];
+    if (name === undefined) {
+      throw queryError(
+        offset,
+        `expected a command but found ${found(cursor)}`,
+        `write ${commandNames}`,
+      );
+    }
+    if (count === maxCommands) {
+      throw queryError(offset, `more than ${String(maxCommands)} commands`, "write fewer");
+    }
+    if (name === "union" || name.endsWith("join")) {
+      if (!isBare || count > 0) {
+        throw queryError(
+          offset,
+          `${name} behind something else`,
+          `begin the query with "| ${name}"`,
+        );
+      }
+      const parts = readSubqueries(cursor, filters);
+      source = name === "union" ? { kind: "union", parts } : readJoin(cursor, name, parts);
+    } else if (name === "filter" && source === undefined && commands.length === 0) {
+      wheres.push(readScalyrFilter(cursor));
+    } else {
+      commands.push(readCommand(cursor, name));
+    }
+  }
+  return {
+    source: source ?? { kind: "events", filter: addFilter(cursor, filters, wheres) },
+    commands,
+  };
+}
+
+function addFilter(
+  cursor: QueryCursor,
+  filters: Predicate[],
+  wheres: readonly Predicate[],
+): number {
+  if (filters.length < maxFilters) return filters.push(and(...wheres)) - 1;
+  throw queryError(cursor.at, `more than ${String(maxFilters)} subqueries`, "write fewer");
+}
+
+function readSubqueries(cursor: QueryCursor, filters: Predicate[]): PowerSubquery[] {
+  const parts = readList(cursor, () => {
+    skipBlanks(cursor);
+    const offset = cursor.at;
+    const name = take(cursor, assigned)?.[1]?.replaceAll(/\\([^])/g, "$1") ?? "";
+    expect(cursor, "(");
+    const query = nested(cursor, () => readPart(cursor, filters));
+    expect(cursor, ")");
+    return { name, query, offset };
+  });
+  const [, second] = parts;
+  const same = parts.find(
+    ({ name }, index) => name !== "" && parts.findIndex((part) => part.name === name) < index,
   );
+  if (same !== undefined)
+    throw queryError(same.offset, `another subquery is called ${same.name}`, "write another name");
+  if (second !== undefined) return parts;
+  throw queryError(cursor.at, "a single subquery", 'write "," and another one');
+}
+
+function readJoin(cursor: QueryCursor, name: string, parts: readonly PowerSubquery[]): PowerSource {
+  skipBlanks(cursor);
+  if (take(cursor, /on(?![\p{L}\p{N}_])/iuy) === null) {
+    throw queryError(
+      cursor.at,
+      `expected "on" but found ${found(cursor)}`,
+      'write "on" and a column',
+    );
+  }
+  const mode = /left|outer/.exec(name)?.[0] as "left" | "outer" | undefined;
+  return {
+    kind: "join",
+    mode: mode ?? "inner",
+    isSql: name.startsWith("sql"),
+    parts,
+    on: readList(cursor, () => readJoinKey(cursor, parts)),
+  };
+}
+
+/** `name`, or `a.name = b.other` of every subquery. */
+function readJoinKey(cursor: QueryCursor, parts: readonly PowerSubquery[]): PowerJoinKey {
+  skipBlanks(cursor);
+  const offset = cursor.at;
+  const names = [readPowerName(cursor)];
+  while (accept(cursor, "=")) {
+    accept(cursor, "=");
+    names.push(readPowerName(cursor));
+  }
+  const [name = ""] = names;
+  if (names.length === 1) return { name, offset, columns: parts.map(() => name) };
+  const columns = parts.map((part) => {
+    const own = names.filter((one) => part.name !== "" && one.startsWith(`${part.name}.`));
+    return own.length === 1 ? (own[0] ?? "").slice(part.name.length + 1) : undefined;
+  });
+  const [first] = columns;
+  if (
+    names.length === parts.length &&
+    first !== undefined &&
+    columns.every((one) => one !== undefined)
+  ) {
+    return { name: first, offset, columns };
+  }
+  const example = parts
+    .map((part, index) => `${part.name === "" ? `q${String(index)}` : part.name}.id`)
+    .join(" = ");
+  throw queryError(offset, "a column of each subquery is needed", `write ${example}`);
 }
 
 function readCommand(cursor: QueryCursor, name: string): PowerCommand {
@@ -100,7 +261,7 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
     case "columns":
       return { kind: name, columns: readColumns(cursor) };
     case "group": {
-      const columns = readColumns(cursor, true);
+      const columns = readColumns(cursor);
       skipBlanks(cursor);
       const isGrouped = take(cursor, /by(?![\p{L}\p{N}_])/iuy) !== null;
       return { kind: "group", columns, by: isGrouped ? readColumns(cursor) : [] };
@@ -113,17 +274,51 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
       });
       return { kind: "sort", keys };
     }
-    case "limit": {
+    case "limit":
+      return { kind: "limit", count: readLimit(cursor) };
+    case "nolimit":
+      return { kind: "limit", count: maxLimit };
+    case "transpose": {
+      const column = readName(cursor);
       skipBlanks(cursor);
-      const digits = take(cursor, /[0-9]{1,9}/y)?.[0];
+      const hasKeys = take(cursor, /on(?![\p{L}\p{N}_])/iuy) !== null;
       return {
-        kind: "limit",
-        count: digits === undefined ? defaultLimit : Math.min(Number(digits), maxLimit),
+        kind: "transpose",
+        column,
+        on: hasKeys ? readList(cursor, () => readName(cursor)) : [],
       };
     }
-    default:
-      return readParse(cursor);
+    default: {
+      const before = readSource(cursor);
+      const format = readParseFormat(cursor);
+      const from = before ??
+        readSource(cursor) ?? { kind: "name", name: "message", offset: cursor.at };
+      return { kind: "parse", from, ...format };
+    }
   }
+}
+
+function readLimit(cursor: QueryCursor): number {
+  skipBlanks(cursor);
+  const offset = cursor.at;
+  const digits = take(cursor, /[0-9]{1,9}/y)?.[0];
+  const count = Number(digits ?? defaultLimit);
+  if (count >= 1 && count <= maxLimit) return count;
+  throw queryError(offset, `no number of rows: ${String(count)}`, `write 1 to ${String(maxLimit)}`);
+}
+
+/** A name as it is, or in quotes. */
+function readName(cursor: QueryCursor): PowerName {
+  skipBlanks(cursor);
+  const offset = cursor.at;
+  const isQuoted = /["']/.test(cursor.text.charAt(offset));
+  return { name: isQuoted ? readPowerText(cursor) : readPowerName(cursor), offset };
+}
+
+function readSource(cursor: QueryCursor): PowerExpression | undefined {
+  skipBlanks(cursor);
+  if (take(cursor, /from(?![\p{L}\p{N}_])/iuy) === null) return undefined;
+  return { kind: "name", ...readName(cursor) };
 }
 
 function readList<Item>(cursor: QueryCursor, read: () => Item): Item[] {
@@ -137,55 +332,24 @@ function readList<Item>(cursor: QueryCursor, read: () => Item): Item[] {
   return items;
 }
 
-const assigned = /((?:\$?[\p{L}_])(?:[\p{L}\p{N}_.]|\\[^])*)\s*=(?!=)/uy;
+const assigned = /((?:\$?[\p{L}_])(?:[\p{L}\p{N}_.@]|\\[^])*)\s*=(?!=)/uy;
+
+const assignedQuoted = /(?:"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*')\s*=(?!=)/y;
 
 /** A column without a name is called as it is written. */
-function readColumns(cursor: QueryCursor, areCalls = false): PowerColumn[] {
+function readColumns(cursor: QueryCursor): PowerColumn[] {
   return readList(cursor, () => {
     skipBlanks(cursor);
-    const name = take(cursor, assigned)?.[1]?.replaceAll(/\\([^])/g, "$1");
+    const isQuoted = peek(cursor, assignedQuoted) !== null;
+    const name = isQuoted
+      ? readPowerText(cursor)
+      : take(cursor, assigned)?.[1]?.replaceAll(/\\([^])/g, "$1");
+    if (isQuoted) expect(cursor, "=");
     skipBlanks(cursor);
     const begin = cursor.at;
     const expression = readPowerExpression(cursor);
-    if (areCalls && expression.kind !== "call") {
-      throw queryError(begin, "a group of something else than a function", "write count()");
-    }
-    return { name: name ?? cursor.text.slice(begin, cursor.at).trim(), expression };
+    const written =
+      expression.kind === "name" ? expression.name : cursor.text.slice(begin, cursor.at).trim();
+    return { name: name ?? written, expression };
   });
-}
-
-const placeholder = /\$([\p{L}_][\p{L}\p{N}_]*)(?:\{regex=((?:[^}\\]|\\[^])*)\})?\$/gu;
-
-/** `"GET $path$ took $ms{regex=\\d+}$"`: texts between placeholders stand as they are. */
-function readParse(cursor: QueryCursor): PowerCommand {
-  const readSource = (): PowerExpression | undefined => {
-    skipBlanks(cursor);
-    if (take(cursor, /from(?![\p{L}\p{N}_])/iuy) === null) return undefined;
-    return { kind: "name", name: readPowerName(cursor) };
-  };
-  const before = readSource();
-  skipBlanks(cursor);
-  const offset = cursor.at;
-  const format = readPowerText(cursor, true);
-  const from = before ?? readSource() ?? { kind: "name", name: "message" };
-  const names: string[] = [];
-  const parts: string[] = [];
-  let end = 0;
-  for (const match of format.matchAll(placeholder)) {
-    const [all, name = "", regex] = match;
-    parts.push(quote(format.slice(end, match.index)));
-    end = match.index + all.length;
-    if (regex !== undefined && /\((?!\?[:i])/.test(regex)) {
-      throw queryError(offset, "a group within a placeholder", "write (?:…)");
-    }
-    names.push(name);
-    parts.push(`(${regex ?? (end === format.length ? ".*" : ".*?")})`);
-  }
-  if (names.length === 0) {
-    throw queryError(offset, "a format without fields", 'write "took $ms$ ms"');
-  }
-  const regex = compileRe2(parts.join("") + quote(format.slice(end)), false, offset);
-  if (peek(cursor, /\||$|\s/y) === null)
-    throw queryError(cursor.at, `unexpected ${found(cursor)}`, "write |");
-  return { kind: "parse", from, regex, names };
 }

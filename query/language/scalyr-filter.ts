@@ -200,14 +200,14 @@ function equalTest(cursor: QueryCursor, ignoreCase: boolean): Test {
 
 function readRegex(cursor: QueryCursor, ignoreCase: boolean): Test {
   const begin = cursor.at;
-  // An expression keeps its backslashes: only those before the quote are the quote's.
+  // The vendor doubles backslashes within quotes, and people leave that out: both are the same.
   const source = (take(cursor, doubled) ?? take(cursor, singled))?.[1];
   if (source === undefined) {
     throw queryError(begin, `expected an expression but found ${found(cursor)}`, "quote it");
   }
   return {
     kind: "regex",
-    regex: compileRe2(source.replaceAll(/\\(["'])/g, "$1"), ignoreCase, begin + 1),
+    regex: compileRe2(source.replaceAll(/\\(["'\\])/g, "$1"), ignoreCase, begin + 1),
   };
 }
 

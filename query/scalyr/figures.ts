@@ -6,7 +6,15 @@ import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badField, isFields, type Fields } from "../exchange/json-body.ts";
 import { scalyrField } from "../language/scalyr-filter.ts";
 import { parseScalyrFunction, type ScalyrFunction } from "../language/scalyr-function.ts";
-import { questionOf, readText, readWhole, requireType, type ScalyrRequest } from "./request.ts";
+import {
+  questionOf,
+  readText,
+  readWhole,
+  requirePriority,
+  requireType,
+  withoutEmpty,
+  type ScalyrRequest,
+} from "./request.ts";
 
 const MAX_BUCKETS = 5_000;
 const MAX_QUERIES = 100;
@@ -39,7 +47,8 @@ export async function queryTimeseries(
     queries.map(async (query: unknown, index) => {
       if (!isFields(query)) throw badField(`queries[${index}]`, query, "an object");
       const begun = performance.now();
-      const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
+      const given = withoutEmpty(query);
+      requirePriority(given);
       const values = await valuesOf(engine, principal, given, exchange);
       // Series are not prepared beforehand: every answer is made from the events.
       return { values, executionTime: elapsed(begun), foundExistingSeries: false };

@@ -96,6 +96,6 @@ function readVersion(fields: Fields): number | undefined {
   });
 }
 
-function isTrue(value: unknown): boolean {
+export function isTrue(value: unknown): boolean {
   return value === true || value === "true";
 }

@@ -6,10 +6,13 @@ import { openId, sealId } from "../ask/opaque.ts";
 import type { FoundEvent, Order } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badField } from "../exchange/json-body.ts";
+import { EventReader } from "../language/event-reader.ts";
+import { scalyrField } from "../language/scalyr-filter.ts";
 import { questionOf, readText, readWhole, requireType, type ScalyrRequest } from "./request.ts";
 
 const DEFAULT_MATCHES = 100;
 const MAX_MATCHES = 5_000;
+const MAX_COLUMNS = 100;
 const DEFAULT_SEVERITY = 3;
 
 const digits = z
@@ -51,6 +54,9 @@ export async function queryLogs(
   const columns = readText(fields, "columns")
     ?.split(",")
     .map((name) => name.trim());
+  if (columns !== undefined && columns.length > MAX_COLUMNS) {
+    throw badField("columns", columns.length, `at most ${MAX_COLUMNS} names`);
+  }
   const sessions: Record<string, Record<string, string>> = {};
   const matches = ascending.map((event) => {
     const { id, attributes } = sessionOf(event);
@@ -87,11 +93,8 @@ function readOrder(fields: ScalyrRequest["fields"]): Order {
   return fields["startTime"] !== undefined && fields["endTime"] === undefined ? "oldest" : "newest";
 }
 
-function toMatch(
-  { time, message, prefixes, attributes }: FoundEvent,
-  session: string,
-  columns: readonly string[] | undefined,
-) {
+function toMatch(event: FoundEvent, session: string, columns: readonly string[] | undefined) {
+  const { time, message, prefixes, attributes } = event;
   const { severity, session: _, thread = "", ...others } = attributes;
   const [, logfile, parser] = prefixes;
   const all: Record<string, string> = {
@@ -99,10 +102,7 @@ function toMatch(
     ...(parser !== "" && { parser }),
     ...Object.fromEntries(Object.entries(others).filter(([name]) => !isOfServer(name))),
   };
-  const shown =
-    columns === undefined
-      ? all
-      : Object.fromEntries(Object.entries(all).filter(([name]) => columns.includes(name)));
+  const shown = columns === undefined ? all : pick(event, columns);
   return {
     timestamp: String(time),
     message,
@@ -113,6 +113,21 @@ function toMatch(
     attributes: shown,
     fields: shown,
   };
+}
+
+/** What every match has beside its fields. */
+const ofEveryMatch = new Set(["timestamp", "message", "severity", "session", "thread"]);
+
+/** Any field that filters know, of a JSON message, too. */
+function pick(event: FoundEvent, columns: readonly string[]): Record<string, string> {
+  const reader = new EventReader({ ...event, message: Buffer.from(event.message) });
+  return Object.fromEntries(
+    columns.flatMap((name) => {
+      if (name === "" || ofEveryMatch.has(name)) return [];
+      const [value] = reader.texts(scalyrField(name));
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** The server's fields; events that came without a session share one with those of an equal server. */

@@ -1,15 +1,16 @@
 // A request to Scalyr's API: parameters of the address or of a JSON body, the token among them, and refusals.
 import type { Principal } from "../../ingest/keys/permission.ts";
+import { parseScalyrBody, toPlain } from "../../ingest/protocols/scalyr-json.ts";
 import type { TokenStore } from "../../ingest/tokens.ts";
 import type { ErrorCode, LogboomError } from "../../schemas/errors.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 import { makeQuestion, type Question } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
-import { badField, readJsonObject, type Fields } from "../exchange/json-body.ts";
+import { badField, type Fields } from "../exchange/json-body.ts";
 import { parseScalyrFilter } from "../language/scalyr-filter.ts";
 import type { Predicate } from "../language/predicate.ts";
 import { effectivePrefixes } from "../search/scope.ts";
-import { readSpan } from "./times.ts";
+import { readSpan, type SpanDefaults } from "./times.ts";
 
 /** Events of Scalyr's doors have this label. */
 const DOOR = "scalyr";
@@ -30,23 +31,27 @@ export async function readRequest(
 ): Promise<ScalyrRequest> {
   const { query, headers, address, method } = exchange;
   const body = method === "POST" ? await exchange.body() : Buffer.alloc(0);
-  const given = {
-    ...Object.fromEntries(query),
-    ...(body.length > 0 && readJsonObject(body)),
+  const fields = {
+    ...withoutEmpty(Object.fromEntries(query)),
+    ...withoutEmpty(body.length > 0 ? (toPlain(parseScalyrBody(body)) as Fields) : {}),
   };
-  const fields = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== "" && value !== null),
-  );
   const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1];
   const secret = readText(fields, "token") ?? bearer;
   return { fields, principal: tokens.authenticate(secret, kinds, address) };
+}
+
+/** The fields that say something. */
+export function withoutEmpty(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== "" && value !== null),
+  );
 }
 
 /** @throws LogboomError BAD_REQUEST */
 export function questionOf(
   { customer, prefixes }: Principal,
   fields: Fields,
-  defaults: "day" | "startToNow",
+  defaults: SpanDefaults,
   predicate: Predicate = parseScalyrFilter(readText(fields, "filter") ?? ""),
 ): Question {
   return makeQuestion({
@@ -93,6 +98,12 @@ export function requireType(fields: Fields, type: string): void {
   if (given !== type) throw badField("queryType", given, `"${type}" here`);
 }
 
+/** Both are served alike. @throws LogboomError BAD_REQUEST for another one */
+export function requirePriority(fields: Fields): void {
+  const given = fields["priority"] ?? "low";
+  if (given !== "low" && given !== "high") throw badField("priority", given, '"low" or "high"');
+}
+
 const statusOf: Readonly<Partial<Record<ErrorCode, readonly [status: number, text: string]>>> = {
   BAD_TOKEN: [401, "error/client/noPermission"],
   NO_PERMISSION: [403, "error/client/noPermission"],
@@ -117,6 +128,21 @@ export function refuse(
   const reason = details["reason"] === "version" ? "error/client/versionMismatch" : text;
   return {
     status: headers["errorstatus"] === "always200" ? 200 : vendorStatus,
-    json: { status: reason, message },
+    json: {
+      status: reason,
+      message,
+      ...(details["reason"] === "query-budget" && rateLimitOf(details)),
+    },
+  };
+}
+
+/** What is left of the customer's query budget, in ms. */
+function rateLimitOf({ limit, remaining, refillPerHour }: LogboomError["details"]) {
+  return {
+    rateLimit: {
+      budgetMillis: limit,
+      remainingMillis: remaining,
+      refillMillisPerHour: refillPerHour,
+    },
   };
 }

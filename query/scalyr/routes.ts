@@ -4,16 +4,28 @@ import type { TokenKind } from "../../schemas/token.ts";
 import { serve, type Exchange, type Reply } from "../exchange/exchange.ts";
 import { badParameter, textParameter } from "../exchange/parameters.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
+import { QueryBudgets } from "./budget.ts";
 import { queryFacets, queryNumbers, queryTimeseries } from "./figures.ts";
-import { getFile, listFiles, putFile } from "./files.ts";
+import { getFile, isTrue, listFiles, putFile } from "./files.ts";
 import { queryLogs } from "./log-query.ts";
 import { queryPower } from "./power.ts";
-import { configKinds, readKinds, readRequest, refuse, type ScalyrRequest } from "./request.ts";
+import {
+  configKinds,
+  readKinds,
+  readRequest,
+  refuse,
+  requirePriority,
+  type ScalyrRequest,
+} from "./request.ts";
 
 type Answer = (request: ScalyrRequest, exchange: Exchange) => Promise<Reply> | Reply;
 
 export function createScalyrRoutes(options: VendorOptions): Router {
-  const { engine, records, tokens } = options;
+  const { config, engine, instruments, records, tokens } = options;
+  const budgets = new QueryBudgets({
+    budgetMs: config.LOGBOOM_SCALYR_QUERY_BUDGET_MS,
+    instruments,
+  });
   const serving = { ...options, api: "scalyr", refuse } as const;
   const router = Router({ caseSensitive: true });
   const route = (paths: string[], kinds: readonly TokenKind[], answer: Answer): void => {
@@ -29,7 +41,13 @@ export function createScalyrRoutes(options: VendorOptions): Router {
     powerQuery: queryPower,
   };
   for (const [name, query] of Object.entries(queries)) {
-    route([`/api/${name}`], readKinds, (request, exchange) => query(engine, request, exchange));
+    route([`/api/${name}`], readKinds, (request, exchange) => {
+      const { customer } = request.principal;
+      budgets.require(customer);
+      requirePriority(request.fields);
+      const onStatement = (tookMs: number): void => budgets.charge(customer, tookMs);
+      return query(engine, request, { ...exchange, onStatement });
+    });
   }
   const files: Readonly<Record<string, Answer>> = {
     getFile: (request) => getFile(records, request),
@@ -37,10 +55,18 @@ export function createScalyrRoutes(options: VendorOptions): Router {
     listFiles: (request) => listFiles(records, request),
   };
   for (const [name, answer] of Object.entries(files)) {
-    route([`/${name}`, `/api/${name}`], configKinds, answer);
+    route([`/${name}`, `/api/${name}`], configKinds, async (request, exchange) => {
+      const reply = await answer(request, exchange);
+      return isTrue(request.fields["prettyprint"]) ? printed(reply) : reply;
+    });
   }
   router.all(["/ajax", "/api/ajax"], serve(serving, { GET: answerAgent, POST: answerAgent }));
   return router;
+}
+
+function printed({ json, ...reply }: Reply): Reply {
+  const text = `${JSON.stringify(json, null, 2)}\n`;
+  return { ...reply, text, contentType: "application/json" };
 }
 
 /** The agent asks at its start whether its version is current; every version is. */

@@ -111,6 +111,18 @@ describe("log queries", () => {
     });
   });
 
+  test("columns are the fields that are shown, of a JSON message, too", async () => {
+    const { json } = await post("/api/query", {
+      filter: "n == 37",
+      ...span,
+      columns: "n, path, message, $tier, serverHost, nothing",
+    });
+    const [match] = (json as Matches).matches;
+    expect(match).toMatchObject({ message: '{"ms":370,"path":"/p1"}' });
+    const shown = { n: "37", path: "/p1", $tier: "prod", serverHost: "web-2" };
+    expect(match?.attributes).toEqual(shown);
+  });
+
   test.each(["head", "tail"])(
     "pages of mode %s hold each event once, oldest first within a page",
     async (pageMode) => {
@@ -238,14 +250,67 @@ describe("figures", () => {
     ).toMatchObject({ columns: [{ name: "path" }, { name: "most" }], values: [["/p0", 390]] });
     expect(await table("error | columns n, message | limit 2")).toMatchObject({
       matchingEvents: 10,
-      omittedEvents: 8,
+      omittedEvents: 0,
       values: [
         ["36", "error number 36"],
         ["32", "error number 32"],
       ],
     });
     expect(await table("nothing | group count()")).toMatchObject({ values: [[0]] });
+    // Half an hour begins where the clock's does.
+    const { values } = (await table("| group c = count() by t = timebucket('30 minutes')")) as {
+      values: [number, number][];
+    };
+    expect(values.map(([time]) => (time / 1e6) % 1_800_000)).toEqual(values.map(() => 0));
+    expect(values.reduce((sum, [, count]) => sum + count, 0)).toBe(total);
+    expect(
+      await table(
+        "| join a = (| group all = count() by serverHost), b = (error | group bad = count() by serverHost) on serverHost | let share = bad / all",
+      ),
+    ).toEqual({
+      status: "success",
+      matchingEvents: total + 10,
+      omittedEvents: 0,
+      columns: [{ name: "serverHost" }, { name: "all" }, { name: "bad" }, { name: "share" }],
+      values: [["web-1", 20, 10, 0.5]],
+    });
+    expect(
+      await table(
+        "ms == * | group c = count() by path, serverHost | transpose serverHost on path | sort -path",
+      ),
+    ).toMatchObject({
+      columns: [{ name: "path" }, { name: "web-1" }, { name: "web-2" }],
+      values: [
+        ["/p2", 4, 6],
+        ["/p1", 3, 7],
+        ["/p0", 3, 7],
+      ],
+    });
   });
+});
+
+test("bodies may be written in the vendor's relaxed JSON", async () => {
+  const text = Buffer.from("error number 36");
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(text.length);
+  const secret = keys["reader"]?.secret ?? "";
+  const body = Buffer.concat([
+    Buffer.from(
+      `{ token: "${secret}" // a comment\n filter: "\\"error" + " number 36\\"",\n "filter": \`s`,
+    ),
+    Buffer.concat([length, text]),
+    Buffer.from(
+      `, startTime: ${begin}000000 /* ns */\n endTime: "${now}", queries: [], maxCount: 5, }`,
+    ),
+  ]);
+  const { status, json } = await ask(`${service.url}/api/query`, { method: "POST", body });
+  expect({ status, json }).toMatchObject({
+    status: 200,
+    json: { status: "success", matches: [{ message: "error number 36" }] },
+  });
+  const broken = await ask(`${service.url}/api/query`, { method: "POST", body: "{token: 'a'}" });
+  expect(broken).toMatchObject({ status: 400, json: { status: "error/client/badParam" } });
+  expect(broken.json).toMatchObject({ message: expect.stringContaining("offset 8") as string });
 });
 
 describe("files", () => {
@@ -289,6 +354,12 @@ describe("files", () => {
       status: "success",
     });
     expect(await send("/listFiles", {})).toEqual({ status: "success", paths: ["/logParsers/a"] });
+    const printed = await fetch(`${service.url}/api/listFiles`, {
+      method: "POST",
+      body: JSON.stringify({ token: keys["config"]?.secret, prettyprint: true }),
+    });
+    expect(printed.headers.get("content-type")).toBe("application/json");
+    expect(await printed.text()).toContain('\n  "status": "success",\n');
     await service.stop();
     await service.start();
     await untilAnswered(() => post("/api/query", {}));
@@ -307,6 +378,9 @@ describe("refusals", () => {
     ["/api/query", { maxCount: "many" }],
     ["/api/query", { pageMode: "middle" }],
     ["/api/query", { startTime: "noon" }],
+    ["/api/query", { priority: "none" }],
+    ["/api/query", { columns: "a,".repeat(101) }],
+    ["/api/timeseriesQuery", { queries: [{ startTime: "1h", priority: 5 }] }],
     ["/api/query", { startTime: "1h", endTime: "2h" }],
     ["/api/query", { continuationToken: "nonsense" }],
     ["/api/numericQuery", {}],
@@ -316,9 +390,10 @@ describe("refusals", () => {
     ["/api/timeseriesQuery", { queries: [] }],
     ["/api/timeseriesQuery", { queries: ["a"] }],
     ["/api/powerQuery", { startTime: "1h" }],
-    ["/api/powerQuery", { startTime: "1h", query: "a | let b = 1" }],
+    ["/api/powerQuery", { startTime: "1h", query: "a | dataset 'b'" }],
+    ["/api/powerQuery", { startTime: "1h", query: "a | columns b = wish(1)" }],
+    ["/api/powerQuery", { startTime: "1h", query: "a | group count()", priority: "middle" }],
     ["/api/powerQuery", { startTime: "1h", query: "a | group count() | sort nothing" }],
-    ["/api/powerQuery", { startTime: "1h", query: "a | sort message" }],
   ];
   test.each(bad)("%s refuses %j as a bad parameter", async (path, body) => {
     const { status, json } = await post(path, body);
@@ -352,6 +427,11 @@ describe("refusals", () => {
       return status;
     };
     expect((await ask(`${service.url}/api/query`)).status).toBe(401);
+    // An empty one in the body is none, and leaves it to the address.
+    const reader = keys["reader"]?.secret ?? "";
+    expect((await post(`/api/query?token=${reader}`, { token: "" })).status).toBe(200);
+    const bearer = { authorization: `Bearer ${reader}` };
+    expect((await post("/api/query", { token: "" }, "", bearer)).status).toBe(200);
     expect(await status("unknown-token")).toBe(401);
     expect(await status("expired")).toBe(401);
     expect(await status("writer")).toBe(401);

@@ -80,6 +80,17 @@ function refusalOf({ error }: Outcome): LogboomError {
 
 const text = Buffer.from("line of a log é\n".repeat(1000));
 
+const bz2Empty = Buffer.from("425a683917724538509000000000", "hex");
+/** The text, and 5 MiB of one letter, as Python's bz2 writes them: Node.js cannot. */
+const bz2Text = Buffer.from(
+  "QlpoOTFBWSZTWUEqFVYAFXvRFAAQQAAjpYAgCAAgAJAgaBoCaqhkMjdSDNSDFSDNSDupB3Ug1Ug3VIN1INVIMVIN1IOKkHVSD6pBzUg/F3JFOFCQQSoVVg==",
+  "base64",
+);
+const bz2Bomb = Buffer.from(
+  "QlpoOTFBWSZTWREptAIAKCoFAIAEIAAACCAAMMwFKacYJAmwEgTxdyRThQkBEptAIA==",
+  "base64",
+);
+
 const encoders: readonly (readonly [
   name: string,
   header: string,
@@ -103,6 +114,12 @@ const encoders: readonly (readonly [
   ],
   ["br", "br", (bytes) => zlib.brotliCompressSync(bytes)],
   ["zstd", "zstd", (bytes) => zlib.zstdCompressSync(bytes)],
+  ["zstandard", "zstandard", (bytes) => zlib.zstdCompressSync(bytes)],
+  [
+    "bz2",
+    "bz2",
+    (bytes) => (bytes.length === 0 ? bz2Empty : bytes.equals(text) ? bz2Text : bz2Bomb),
+  ],
   [
     "gzip of two members",
     "gzip",
@@ -175,7 +192,7 @@ describe("an encoding", () => {
       const refusal = refusalOf(await post(text, encoding));
       expect(refusal.code).toBe("UNSUPPORTED_MEDIA");
       expect(refusal.message).toBe(
-        `unknown content encoding "${encoding}"; expected one of identity, gzip, deflate, br, zstd`,
+        `unknown content encoding "${encoding}"; expected one of identity, gzip, deflate, br, zstd, bz2`,
       );
       expect(budget.usedBytes).toBe(0);
     },
@@ -195,7 +212,7 @@ describe("an encoding", () => {
     },
   );
 
-  test.each(["gzip", "deflate", "br", "zstd"])(
+  test.each(["gzip", "deflate", "br", "zstd", "bz2"])(
     "%s that is text is a bad request",
     async (encoding) => {
       const refusal = refusalOf(

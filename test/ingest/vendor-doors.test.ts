@@ -221,7 +221,7 @@ describe("a refusal", () => {
       "an unknown encoding",
       `/bulk/${keys.loggly}`,
       "x",
-      { headers: { "content-encoding": "bz2" } },
+      { headers: { "content-encoding": "lz4" } },
       415,
       loggly,
     ],

@@ -42,7 +42,7 @@ export class QueryStore {
     const opened = await openTestStore();
     const table = `asked_${String(process.pid)}`;
     await opened.writer.command({
-      query: `CREATE TABLE ${table} (n UInt32, time DateTime64(9, 'UTC'),
+      query: `CREATE TABLE ${table} (n UInt32, time DateTime64(9, 'UTC'), ingested Int64,
         prefix0 LowCardinality(String), prefix1 LowCardinality(String),
         prefix2 LowCardinality(String), prefix3 LowCardinality(String),
         message String, attributes Map(LowCardinality(String), String),
@@ -53,6 +53,7 @@ export class QueryStore {
       table,
       values: events.map(({ time, message, prefixes, attributes }, n) => ({
         n,
+        ingested: n,
         time: `${String(time / 1_000_000_000n)}.${String(time % 1_000_000_000n).padStart(9, "0")}`,
         prefix0: prefixes[0],
         prefix1: prefixes[1],

@@ -1,0 +1,44 @@
+// The bodies of Scalyr's API: JSON objects in the vendor's relaxed form.
+import { LogboomError } from "../../schemas/errors.ts";
+import { parseRelaxedJson, type RelaxedObject, type RelaxedValue } from "./relaxed-json.ts";
+
+/** A number that a JavaScript number may not hold exactly. */
+const longNumber = /[\s:,[-]\d{16}/;
+
+/**
+ * Most clients write plain JSON, which the native parser reads several times faster.
+ * @throws LogboomError BAD_REQUEST with the offset of the first fault, or when the body is no object
+ */
+export function parseScalyrBody(body: Buffer): RelaxedObject {
+  const value = parseStrictOrRelaxed(body);
+  if (isObject(value)) return value;
+  throw new LogboomError("BAD_REQUEST", 'unexpected value in "body"; expected an object', {
+    details: { field: "body" },
+  });
+}
+
+function parseStrictOrRelaxed(body: Buffer): RelaxedValue {
+  try {
+    const text = body.toString("utf8");
+    const value = JSON.parse(text) as RelaxedValue;
+    if (!longNumber.test(text)) return value;
+  } catch {
+    // Read as what it is below, which also tells the fault.
+  }
+  return parseRelaxedJson(body);
+}
+
+export function isObject(value: RelaxedValue | undefined): value is RelaxedObject {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)
+  );
+}
+
+/** The value in JSON's own types: bytes as UTF-8, whole numbers that a number does not hold as their digits. */
+export function toPlain(value: RelaxedValue): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (Buffer.isBuffer(value)) return value.toString("utf8");
+  if (Array.isArray(value)) return (value as readonly RelaxedValue[]).map(toPlain);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, toPlain(part)]));
+}
