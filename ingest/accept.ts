@@ -131,6 +131,7 @@ export class Acceptor {
     const encoded = await this.#encode(principal, { events, mending: "all" });
     return async () => {
       await this.#coalescer.submit(encoded);
+      this.#options.limits.countEvents(principal, encoded.accepted, encoded.sizeBytes);
       this.#options.instruments.logboom_ingest_encoded_bytes_total.inc({ door }, encoded.sizeBytes);
       this.#countEvents(door, { ...encoded, isDuplicate: false });
     };
@@ -215,7 +216,7 @@ export class Acceptor {
   /** LogTrace queues what an enterprise key sends beyond its limit; the queue is the log. */
   #requireRoom(principal: Principal): void {
     const { limits } = this.#options;
-    if (principal.tier === "enterprise") limits.take(principal, "ingest");
+    if (principal.tier === "enterprise") limits.take(principal, "ingest", 1, { isQueued: true });
     else limits.require(principal, "ingest");
   }
 
@@ -250,6 +251,9 @@ export class Acceptor {
       ...(omitted !== undefined && { omitted }),
     };
     if (accepted > 0) await this.#coalescer.submit(encoded, ...makeReceipts(outcome));
+    const { limits } = this.#options;
+    limits.countEvents(principal, accepted, sizeBytes);
+    await limits.settle(principal);
     return { ...outcome, sizeBytes };
   }
 
