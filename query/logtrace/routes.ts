@@ -7,6 +7,7 @@ import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { authenticate, refuse, requireReading } from "./access.ts";
 import { showConsumption } from "./consumption.ts";
 import { showHealth } from "./health.ts";
+import { createPage } from "./page.ts";
 import { queryLogs } from "./query.ts";
 
 export function createLogtraceRoutes(options: VendorOptions): Router {
@@ -36,6 +37,7 @@ export function createLogtraceRoutes(options: VendorOptions): Router {
       GET: reading((principal, exchange) => showConsumption(options, principal, exchange)),
     }),
   );
+  router.all("/v1/analytics", serve(serving, { GET: createPage() }));
   router.all(
     "/v1/health",
     serve(serving, {
