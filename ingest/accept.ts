@@ -5,6 +5,7 @@ import type { Config } from "../schemas/config.ts";
 import { LogboomError, toLogboomError } from "../schemas/errors.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import { readBody } from "./body.ts";
+import { clientAddress } from "./client-address.ts";
 import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest, type EncodedRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
@@ -79,7 +80,7 @@ export class Acceptor {
     const doorRequest: DoorRequest = {
       method: request.method ?? "",
       path: url.pathname,
-      address: request.socket.remoteAddress,
+      address: clientAddress(request),
       query: url.searchParams,
       headers: request.headers,
     };
