@@ -29,6 +29,9 @@ import type { TokenStore } from "./tokens.ts";
 
 /** How long the rest of a refused request's body is read and thrown away. */
 const DROP_MS = 5_000;
+/** Of the log, for requests beyond their key's limit. */
+const QUEUE_SHARE = 0.5;
+const QUEUE_RETRY_AFTER_SECONDS = 2;
 /** A day: what a door allows does not change while the service runs. */
 const PREFLIGHT_SECONDS = 86_400;
 const POST_ONLY: readonly string[] = ["POST"];
@@ -214,11 +217,25 @@ export class Acceptor {
     );
   }
 
-  /** LogTrace queues what an enterprise key sends beyond its limit; the queue is the log. */
+  /**
+   * LogTrace queues what an enterprise key sends beyond its limit; the queue is the log, of which it gets a half, so
+   * that those within their limits have room whatever comes beyond others'.
+   */
   #requireRoom(principal: Principal): void {
-    const { limits } = this.#options;
-    if (principal.tier === "enterprise") limits.take(principal, "ingest", 1, { isQueued: true });
-    else limits.require(principal, "ingest");
+    const { limits, log } = this.#options;
+    if (principal.tier !== "enterprise") {
+      limits.require(principal, "ingest");
+      return;
+    }
+    const queueBytes = log.maxBytes * QUEUE_SHARE;
+    if (log.sizeBytes > queueBytes && !limits.has(principal, "ingest")) {
+      throw new LogboomError(
+        "OVERLOADED",
+        `what exceeds the key's limit waits for room: ${log.sizeBytes} bytes are not stored yet; beyond limits up to ${queueBytes} are taken`,
+        { retryAfterSeconds: QUEUE_RETRY_AFTER_SECONDS, details: { limit: queueBytes } },
+      );
+    }
+    limits.take(principal, "ingest", 1, { isQueued: true });
   }
 
   #encode(

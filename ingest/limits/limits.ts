@@ -52,6 +52,12 @@ export class Limits {
     };
   }
 
+  /** Whether one more request is within the limit. */
+  has(principal: Principal, family: EndpointFamily): boolean {
+    const window = this.#windowOf(principal, family);
+    return window === undefined || this.#usage.total(window) < window.maxRequests;
+  }
+
   /** @throws LogboomError RATE_LIMITED when the requests exceed the limit, saying when the next window begins. */
   require(principal: Principal, family: EndpointFamily, requests = 1): Taken {
     const taken = this.take(principal, family, requests);
