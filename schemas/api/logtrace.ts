@@ -118,6 +118,14 @@ export const logtracePaths = describePaths(vendor, {
       },
     },
   },
+  "/v1/analytics": {
+    get: {
+      id: "logtracePage",
+      summary: "A page for people, which shows the consumption of a key that is entered there",
+      security: [],
+      replies: { "200": ["the page (text/html)"] },
+    },
+  },
   "/v1/health": {
     get: {
       id: "logtraceHealth",

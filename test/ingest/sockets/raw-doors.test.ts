@@ -268,7 +268,6 @@ describe("Logstash's lines and datagrams", () => {
     await sleep(300);
     socket.close();
     await edge.closeRaw();
-    edge.raw.refresh();
     const stored = await edge.stored();
     const stopped = await dropped("logtrace-logstash", "stopped");
     const lost = await dropped("logtrace-logstash", "receive-buffer");

@@ -6,6 +6,7 @@ import { principalOf } from "../../../ingest/keys/permission.ts";
 import { Limits } from "../../../ingest/limits/limits.ts";
 import { Usage } from "../../../ingest/limits/usage.ts";
 import { TokenStore } from "../../../ingest/tokens.ts";
+import { Freshness } from "../../../query/search/freshness.ts";
 import { StatementPool } from "../../../query/search/statement-pool.ts";
 import { createVendorRoutes, type VendorRoutes } from "../../../query/vendors.ts";
 import { readConfig } from "../../../schemas/config.ts";
@@ -96,6 +97,7 @@ beforeAll(async () => {
     log: temp.log,
     store: opened.reader,
     pool: new StatementPool(1),
+    freshness: new Freshness(() => temp.log.lag("store")),
     tokens,
     limits: new Limits(usage),
     usage,
