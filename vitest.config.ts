@@ -3,12 +3,14 @@ import { createRequire } from "node:module";
 import { defineConfig } from "vitest/config";
 import { drivers } from "./test/clients/drivers.ts";
 import { whyNoKafka } from "./test/support/kafka.ts";
+import { findChromium } from "./test/support/chromium.ts";
 import { missingTools } from "./test/support/tools.ts";
 
 const needsStore = [
   "test/consumers/**/*.test.ts",
   "test/query/**/*.test.ts",
   "test/e2e/**/*.test.ts",
+  "test/pages/**/*.test.ts",
 ];
 const canRunStore = hasStoreLibrary();
 if (!canRunStore) {
@@ -26,6 +28,12 @@ if (absentTools.length > 0) {
   console.log(
     `not run: ${needsTools.join(", ")}: no ${absentTools.join(", ")}; .ci/tools.sh gets them`,
   );
+}
+
+const needsChromium = ["test/pages/**/*.test.ts"];
+const hasChromium = findChromium() !== undefined;
+if (!hasChromium) {
+  console.log(`not run: ${needsChromium.join(", ")}: no chromium; .ci/tools.sh gets it`);
 }
 
 const needsClients = ["test/clients/**/*.test.ts"];
@@ -70,6 +78,17 @@ export default defineConfig({
           // Each file starts services of its own, and two cores are soon busy.
           fileParallelism: false,
           testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "pages",
+          include: needsChromium,
+          exclude: canRunStore && hasChromium ? [] : needsChromium,
+          fileParallelism: false,
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

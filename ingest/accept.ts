@@ -5,6 +5,7 @@ import type { Config } from "../schemas/config.ts";
 import { LogboomError, toLogboomError } from "../schemas/errors.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import { readBody } from "./body.ts";
+import { clientAddress } from "./client-address.ts";
 import { Coalescer } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest, type EncodedRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
@@ -28,6 +29,9 @@ import type { TokenStore } from "./tokens.ts";
 
 /** How long the rest of a refused request's body is read and thrown away. */
 const DROP_MS = 5_000;
+/** Of the log, for requests beyond their key's limit. */
+const QUEUE_SHARE = 0.5;
+const QUEUE_RETRY_AFTER_SECONDS = 2;
 /** A day: what a door allows does not change while the service runs. */
 const PREFLIGHT_SECONDS = 86_400;
 const POST_ONLY: readonly string[] = ["POST"];
@@ -79,7 +83,7 @@ export class Acceptor {
     const doorRequest: DoorRequest = {
       method: request.method ?? "",
       path: url.pathname,
-      address: request.socket.remoteAddress,
+      address: clientAddress(request),
       query: url.searchParams,
       headers: request.headers,
     };
@@ -131,6 +135,7 @@ export class Acceptor {
     const encoded = await this.#encode(principal, { events, mending: "all" });
     return async () => {
       await this.#coalescer.submit(encoded);
+      this.#options.limits.countEvents(principal, encoded.accepted, encoded.sizeBytes);
       this.#options.instruments.logboom_ingest_encoded_bytes_total.inc({ door }, encoded.sizeBytes);
       this.#countEvents(door, { ...encoded, isDuplicate: false });
     };
@@ -212,11 +217,25 @@ export class Acceptor {
     );
   }
 
-  /** LogTrace queues what an enterprise key sends beyond its limit; the queue is the log. */
+  /**
+   * LogTrace queues what an enterprise key sends beyond its limit; the queue is the log, of which it gets a half, so
+   * that those within their limits have room whatever comes beyond others'.
+   */
   #requireRoom(principal: Principal): void {
-    const { limits } = this.#options;
-    if (principal.tier === "enterprise") limits.take(principal, "ingest");
-    else limits.require(principal, "ingest");
+    const { limits, log } = this.#options;
+    if (principal.tier !== "enterprise") {
+      limits.require(principal, "ingest");
+      return;
+    }
+    const queueBytes = log.maxBytes * QUEUE_SHARE;
+    if (log.sizeBytes > queueBytes && !limits.has(principal, "ingest")) {
+      throw new LogboomError(
+        "OVERLOADED",
+        `what exceeds the key's limit waits for room: ${log.sizeBytes} bytes are not stored yet; beyond limits up to ${queueBytes} are taken`,
+        { retryAfterSeconds: QUEUE_RETRY_AFTER_SECONDS, details: { limit: queueBytes } },
+      );
+    }
+    limits.take(principal, "ingest", 1, { isQueued: true });
   }
 
   #encode(
@@ -250,6 +269,9 @@ export class Acceptor {
       ...(omitted !== undefined && { omitted }),
     };
     if (accepted > 0) await this.#coalescer.submit(encoded, ...makeReceipts(outcome));
+    const { limits } = this.#options;
+    limits.countEvents(principal, accepted, sizeBytes);
+    await limits.settle(principal);
     return { ...outcome, sizeBytes };
   }
 

@@ -23,6 +23,7 @@ export async function serve(stages: readonly Stage[], context: ProcessContext): 
   const { config, logger, instruments, keep } = context;
   const app = express();
   app.disable("x-powered-by").disable("etag");
+  app.set("trust proxy", config.LOGBOOM_TRUSTED_PROXIES ?? false);
   for (const handler of stages.flatMap(({ routes }) => routes)) app.use(handler);
   app.use(
     createOperations({

@@ -1,6 +1,7 @@
 // The configuration of every process: one typed schema of the environment.
 import { z } from "zod";
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { bucketCount, maxPartitions } from "./partition.ts";
 
@@ -43,6 +44,15 @@ const identifier = z
     "must be a letter or _, then up to 47 letters, digits, _",
   );
 
+/** A network of all addresses would let every client write its own. */
+function isProxy(entry: string): boolean {
+  if (["loopback", "linklocal", "uniquelocal"].includes(entry)) return true;
+  const [, address = "", bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
+  const version = isIP(address);
+  if (version === 0) return false;
+  return bits === undefined || (Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
 /** Raw connections are off unless their port is set; 0 is any free one. */
 const rawPort = whole(0, 65535).optional();
 
@@ -65,6 +75,16 @@ const dataHubs = z
 export const environment = {
   LOGBOOM_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   LOGBOOM_PORT: whole(0, 65535).default(7024).describe("port of ingest, search and operations"),
+  LOGBOOM_TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(",").map((entry) => entry.trim()))
+    .refine((entries) => entries.every(isProxy), {
+      error: "must be addresses, networks as 10.1.0.0/16, or loopback, linklocal, uniquelocal",
+    })
+    .optional()
+    .describe(
+      "proxies whose X-Forwarded-For tells a client's address: addresses, networks, `loopback`, `uniquelocal`",
+    ),
   LOGBOOM_TOKEN_TCP_PORT: rawPort.describe("port of Logentries' token lines, TCP and UDP"),
   LOGBOOM_TOKEN_TLS_PORT: rawPort.describe("port of Logentries' token lines over TLS"),
   LOGBOOM_DATAHUB: dataHubs.describe(

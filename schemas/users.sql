@@ -34,4 +34,5 @@ CREATE USER IF NOT EXISTS {{database}}_query{{on_cluster}}
 GRANT{{on_cluster}} SELECT ON {{database}}.events TO {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}.streams TO {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}.hours TO {{database}}_query;
+GRANT{{on_cluster}} SELECT ON {{database}}.consumption TO {{database}}_query;
 GRANT{{on_cluster}} SELECT ON {{database}}_distributed.* TO {{database}}_query;

@@ -1,41 +1,34 @@
-// Counts requests by key and window over all edges: each writes its own counts into the usage stream, and adds
-// up what the others wrote.
+// Counts by key and window over all edges: each writes its own counts into the usage stream, and adds up what
+// the others wrote.
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
-import { endpointFamilies, type EndpointFamily } from "../../schemas/token.ts";
 import type { Consumption, Log, LogRecord } from "../log/log.ts";
+import {
+  KEPT_AFTER_MS,
+  parseUsage,
+  usageKey,
+  type Account,
+  type Figures,
+  type UsageRecord,
+  type UsageWindow,
+} from "./usage-record.ts";
 
 const FLUSH_MS = 1_000;
-/** Records of one append; the others wait for the next. */
+/** Records of one append. */
 const MAX_BATCH = 1_000;
-/** Records of ended windows are removed from the stream when another edge starts so long after. */
-const STALE_MS = 3_600_000;
+/** Nobody waits longer for a count to be durable: the log may take events while it does not take this. */
+const LONGEST_WAIT_MS = 1_000;
 
-/** What one edge counted of one key's requests in one window; under the key `edge/tokenId/family`. */
-const usageRecord = z.object({
-  type: z.literal("usage"),
-  edge: z.string().min(1),
-  tokenId: z.string().min(1),
-  family: z.enum(endpointFamilies),
-  /** ms since the epoch */
-  windowStart: z.int().nonnegative(),
-  windowMs: z.int().positive(),
-  requests: z.int().nonnegative(),
-});
-type UsageRecord = z.infer<typeof usageRecord>;
-
-/** What is counted together. */
-export interface UsageWindow {
-  readonly tokenId: string;
-  readonly family: EndpointFamily;
-  /** ms since the epoch */
-  readonly windowStart: number;
-  readonly windowMs: number;
-}
+const nothing: Figures = { requests: 0, refused: 0, events: 0, bytes: 0 };
 
 interface Count extends UsageWindow {
-  own: number;
-  readonly others: Map<string, number>;
+  own: Figures;
+  /** By edge. */
+  readonly others: Map<string, Figures>;
+}
+
+/** The sum over all edges. */
+export interface Consumed extends UsageWindow, Figures {
+  readonly account: Account;
 }
 
 interface UsageOptions {
@@ -48,52 +41,77 @@ export class Usage {
   readonly #now: () => number;
   /** Of this process, anew at every start: a former one's counts are those of another edge. */
   readonly #edge = randomUUID();
-  /** Of the current windows, by key and family. */
+  /** Of windows that run, or ended within {@link KEPT_AFTER_MS}. */
   readonly #counts = new Map<string, Count>();
   readonly #unwritten = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #following: Consumption | undefined;
-  #flushing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(log: Log, { now = Date.now, flushMs = FLUSH_MS }: UsageOptions) {
     this.#log = log;
     this.#now = now;
-    this.#timer = setInterval(() => void this.flush(), flushMs).unref();
+    this.#timer = setInterval(() => {
+      this.#forget();
+      void this.flush();
+    }, flushMs).unref();
   }
 
   /** Reads what all edges counted, also those that ended, and goes on following them. */
   static async open(log: Log, options: UsageOptions = {}): Promise<Usage> {
     const usage = new Usage(log, options);
-    const stale = new Set<string>();
-    usage.#following = await log.follow("usage", (record) => {
-      const isStale = usage.#take(record);
-      if (record.key === undefined || usage.#following !== undefined) return;
-      if (isStale) stale.add(record.key);
-      else stale.delete(record.key);
-    });
-    await usage.#remove([...stale].slice(0, MAX_BATCH));
+    usage.#following = await log.follow("usage", (record) => usage.#take(record));
     return usage;
   }
 
   /** Requests in the window so far, on all edges as far as known here. */
   total(window: UsageWindow): number {
     const count = this.#counts.get(nameOf(window));
-    if (count?.windowStart !== window.windowStart) return 0;
-    let total = count.own;
-    for (const requests of count.others.values()) total += requests;
+    if (count === undefined) return 0;
+    let total = count.own.requests;
+    for (const { requests } of count.others.values()) total += requests;
     return total;
   }
 
-  add(window: UsageWindow, requests: number): void {
+  add(window: UsageWindow, more: Partial<Figures>): void {
     const count = this.#countOf(window);
-    count.own += requests;
+    count.own = sum(count.own, { ...nothing, ...more });
     this.#unwritten.add(nameOf(window));
   }
 
-  /** Writes what changed. A log that does not take it now gets it later: no request waits for it. */
+  /** What the keys of a customer consumed in the windows that are not yet answered from the store. */
+  recent(customer: string): Consumed[] {
+    return [...this.#counts.values()].flatMap(({ own, others, account, ...window }) =>
+      account?.customer === customer
+        ? [{ ...window, ...[...others.values()].reduce(sum, own), account }]
+        : [],
+    );
+  }
+
+  /** Writes what is counted so far. A log that does not take it now gets it later. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#write()).catch(() => undefined);
-    return this.#flushing;
+    if (this.#writing === undefined) {
+      this.#writing = this.#write()
+        .catch(() => undefined)
+        .finally(() => (this.#writing = undefined));
+      return this.#writing;
+    }
+    // What was counted since the write began goes with the next one, which all share.
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      return this.flush();
+    });
+    return this.#next;
+  }
+
+  /** Resolves when what is counted so far is durable, or after a second. */
+  async settle(): Promise<void> {
+    if (this.#unwritten.size === 0 && this.#writing === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LONGEST_WAIT_MS);
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
@@ -102,85 +120,75 @@ export class Usage {
     await this.#following?.close();
   }
 
-  /** Adds up what an edge wrote; whether the record is of a window long ended. */
-  #take({ value }: LogRecord): boolean {
+  /** Keeps what another edge wrote. */
+  #take({ value }: LogRecord): void {
     const record = parseUsage(value);
-    if (record === undefined) return false;
-    const { edge, requests, windowStart, windowMs } = record;
-    const now = this.#now();
-    if (windowStart + windowMs + STALE_MS <= now) return true;
-    // A window that begins elsewhere already waits: were it taken now, this one's counts would be lost.
-    const isCurrent = windowStart <= now && now < windowStart + windowMs;
-    if (edge !== this.#edge && isCurrent) {
-      const known = this.#counts.get(nameOf(record));
-      if (known === undefined || known.windowStart <= windowStart) {
-        this.#countOf(record).others.set(edge, requests);
-      }
-    }
-    return false;
+    if (record === undefined || record.edge === this.#edge || this.#isOver(record)) return;
+    const { edge, requests, refused, events, bytes } = record;
+    this.#countOf(record).others.set(edge, { requests, refused, events, bytes });
   }
 
-  #countOf({ tokenId, family, windowStart, windowMs }: UsageWindow): Count {
-    const name = nameOf({ tokenId, family });
+  #isOver({ windowStart, windowMs }: UsageWindow): boolean {
+    return windowStart + windowMs + KEPT_AFTER_MS <= this.#now();
+  }
+
+  #countOf({ tokenId, family, windowStart, windowMs, account }: UsageWindow): Count {
+    const name = nameOf({ tokenId, family, windowStart });
     const known = this.#counts.get(name);
-    if (known?.windowStart === windowStart) return known;
-    const count = { tokenId, family, windowStart, windowMs, own: 0, others: new Map() };
+    if (known !== undefined) return known;
+    const window = { tokenId, family, windowStart, windowMs, account };
+    const count = { ...window, own: nothing, others: new Map() };
     this.#counts.set(name, count);
     return count;
   }
 
+  #forget(): void {
+    for (const [name, count] of this.#counts) {
+      if (this.#isOver(count) && !this.#unwritten.has(name)) this.#counts.delete(name);
+    }
+  }
+
   async #write(): Promise<void> {
-    const now = this.#now();
-    for (const [name, { windowStart, windowMs }] of this.#counts) {
-      if (windowStart + windowMs > now) continue;
-      this.#counts.delete(name);
-      this.#unwritten.delete(name);
-    }
-    const due = [...this.#unwritten].slice(0, MAX_BATCH).flatMap((name) => {
+    const due = [...this.#unwritten].flatMap((name) => {
       const count = this.#counts.get(name);
-      return count === undefined ? [] : [{ name, count, requests: count.own }];
+      return count === undefined ? [] : [{ name, count, written: count.own }];
     });
-    if (due.length === 0) return;
-    await this.#log.append(
-      due.map(({ name, count: { tokenId, family, windowStart, windowMs }, requests }) => {
-        const record: UsageRecord = {
-          type: "usage",
-          edge: this.#edge,
-          tokenId,
-          family,
-          windowStart,
-          windowMs,
-          requests,
-        };
-        return {
-          stream: "usage" as const,
-          partition: 0,
-          key: `${this.#edge}/${name}`,
-          value: Buffer.from(JSON.stringify(record)),
-        };
-      }),
-    );
-    for (const { name, count, requests } of due) {
-      if (count.own === requests) this.#unwritten.delete(name);
+    for (let at = 0; at < due.length; at += MAX_BATCH) {
+      const batch = due.slice(at, at + MAX_BATCH);
+      await this.#log.append(batch.map(({ count, written }) => this.#toRecord(count, written)));
+      for (const { name, count, written } of batch) {
+        if (count.own === written) this.#unwritten.delete(name);
+      }
     }
   }
 
-  async #remove(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
-    const value = Buffer.alloc(0);
-    await this.#log.append(keys.map((key) => ({ stream: "usage", partition: 0, key, value })));
+  #toRecord({ tokenId, family, windowStart, windowMs, account }: Count, figures: Figures) {
+    const window = { tokenId, family, windowStart, windowMs };
+    const record: UsageRecord = {
+      type: "usage",
+      edge: this.#edge,
+      ...window,
+      ...figures,
+      ...(account !== undefined && { account }),
+    };
+    const value = Buffer.from(JSON.stringify(record));
+    return { stream: "usage" as const, partition: 0, key: usageKey(record), value };
   }
 }
 
-function nameOf({ tokenId, family }: Pick<UsageWindow, "tokenId" | "family">): string {
-  return `${tokenId}/${family}`;
+function nameOf({
+  tokenId,
+  family,
+  windowStart,
+}: Pick<UsageWindow, "tokenId" | "family" | "windowStart">): string {
+  return `${tokenId}/${family}/${windowStart}`;
 }
 
-/** Records that a later version wrote, or that cannot be read, are not this one's to judge. */
-function parseUsage(value: Buffer): UsageRecord | undefined {
-  try {
-    return usageRecord.safeParse(JSON.parse(value.toString("utf8"))).data;
-  } catch {
-    return undefined;
-  }
+function sum(a: Figures, b: Figures): Figures {
+  return {
+    requests: a.requests + b.requests,
+    refused: a.refused + b.refused,
+    events: a.events + b.events,
+    bytes: a.bytes + b.bytes,
+  };
 }

@@ -2,6 +2,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import { readBody } from "../../ingest/body.ts";
+import { clientAddress } from "../../ingest/client-address.ts";
 import { MemoryBudget, Reservation } from "../../ingest/memory-budget.ts";
 import { LogboomError, toLogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
@@ -138,7 +139,7 @@ function toExchange(
     params: request.params as Record<string, string>,
     query: new URLSearchParams(rest.join("?")),
     headers: request.headers,
-    address: request.socket.remoteAddress,
+    address: clientAddress(request),
     origin: originOf(request),
     signal,
     body: () =>

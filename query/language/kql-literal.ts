@@ -1,5 +1,13 @@
 // Values and names of fields in KQL: quoted, or a run of characters up to a keyword or sign.
-import { found, peek, queryError, skipBlanks, take, type QueryCursor } from "./query-cursor.ts";
+import {
+  countTerm,
+  found,
+  peek,
+  queryError,
+  skipBlanks,
+  take,
+  type QueryCursor,
+} from "./query-cursor.ts";
 import type { Glob } from "./text-pattern.ts";
 
 export interface KqlLiteral {
@@ -26,7 +34,8 @@ function readQuoted(cursor: QueryCursor): KqlLiteral {
   if (match === null)
     throw queryError(cursor.at, "a quote that is not closed", 'write " at its end');
   const text = (match[1] ?? "").replaceAll(
-    /\\(?:u([0-9A-Fa-f]{4})|([^]))/g,
+    // Before other letters a backslash is one.
+    /\\(?:u([0-9A-Fa-f]{4})|([trn"\\]))/g,
     (_, code: string | undefined, character: string) =>
       code === undefined
         ? (controls[character] ?? character)
@@ -44,7 +53,9 @@ function readQuoted(cursor: QueryCursor): KqlLiteral {
 /** A keyword ends a value where it is a word of its own. */
 const ending = /\s+(?:(?:and|or|not)(?=[\s()]|$)|$)|\s*[():<>"{}]/iy;
 const keyword = /(?:and|or|not)(?=[\s():<>"{}]|$)/iy;
-const escaped = /\\(?:u([0-9A-Fa-f]{4})|(and|or|not)(?![\p{L}\p{N}])|([^]))/iuy;
+const escaped = /\\(?:u([0-9A-Fa-f]{4})|(and|or|not)|([trn\\():<>"*{}]))/iy;
+
+const run = /\s+/y;
 
 function readUnquoted(cursor: QueryCursor): KqlLiteral {
   if (peek(cursor, keyword) !== null) throw expected(cursor, "quote it, or write \\ before it");
@@ -52,6 +63,13 @@ function readUnquoted(cursor: QueryCursor): KqlLiteral {
   let text = "";
   let all = "";
   while (cursor.at < cursor.text.length && peek(cursor, ending) === null) {
+    // What ends a value behind blanks was seen at the first of them.
+    const between = take(cursor, run);
+    if (between !== null) {
+      text += between[0];
+      countTerm(cursor);
+      continue;
+    }
     const escape = take(cursor, escaped);
     const character = escape === null ? cursor.text.charAt(cursor.at) : "";
     if (escape !== null) {
@@ -61,7 +79,11 @@ function readUnquoted(cursor: QueryCursor): KqlLiteral {
           ? (word ?? controls[other] ?? other)
           : String.fromCharCode(Number.parseInt(code, 16));
     } else if (character === "\\") {
-      throw queryError(cursor.at, "a backslash before nothing", "write \\\\ for a backslash");
+      throw queryError(
+        cursor.at,
+        "a backslash before what needs none",
+        "write \\\\ for a backslash, or quote the value",
+      );
     } else {
       cursor.at += 1;
       if (character === "*") {

@@ -4,8 +4,9 @@
 // what its value is compared with, as a mapping does there:
 // - message is text: whole words in any case, any of the words between blanks, a phrase in quotes;
 // - level, service and environment are keywords: the whole value, of level in any case;
-// - timestamp is a date, as exact as it is written;
+// - timestamp is a date, as exact as it is written, or Elasticsearch's date math as now-1d/d;
 // - other fields are attributes: a whole value or equal number, or words of one that holds blanks.
+import { formatTimestamp } from "../../schemas/time.ts";
 import type { Field } from "./field.ts";
 import { toNumber } from "./numeric-text.ts";
 import type { Pattern } from "./pattern.ts";
@@ -65,9 +66,11 @@ export function parseKql(text: string, now = BigInt(Date.now()) * 1_000_000n): P
 
 type Reader = (context: Context) => Predicate;
 
-const orWord = /\s*or(?=[\s(])/iy;
-const andWord = /\s*and(?=[\s(])/iy;
-const notWord = /\s*not(?=[\s(])/iy;
+// A keyword stands between blanks; "not" may also begin what is read.
+const orWord = /\s*(?<=\s)or\s+/iy;
+const andWord = /\s*(?<=\s)and\s+/iy;
+const notBetween = /\s*(?<=\s)not\s+/iy;
+const notWord = /\s*not\s+/iy;
 
 function readOr(context: Context, read: Reader): Predicate {
   const operands = [readAnd(context, read)];
@@ -77,7 +80,7 @@ function readOr(context: Context, read: Reader): Predicate {
 
 function readAnd(context: Context, read: Reader): Predicate {
   const operands = [readNot(context, read)];
-  while (take(context.cursor, andWord) !== null || peek(context.cursor, notWord) !== null) {
+  while (take(context.cursor, andWord) !== null || peek(context.cursor, notBetween) !== null) {
     operands.push(readNot(context, read));
   }
   return and(...operands);
@@ -85,8 +88,7 @@ function readAnd(context: Context, read: Reader): Predicate {
 
 function readNot(context: Context, read: Reader): Predicate {
   const { cursor } = context;
-  let isNegated = false;
-  while (take(cursor, notWord) !== null) isNegated = !isNegated;
+  const isNegated = take(cursor, notWord) !== null;
   skipBlanks(cursor);
   const predicate = accept(cursor, "(")
     ? nested(cursor, () => {
@@ -189,7 +191,7 @@ function readSpan(
   const span = readTimeSpan(text, now);
   if (span !== undefined) return span;
   const what = `no time: ${JSON.stringify(text.slice(0, 100))}`;
-  throw queryError(offset, what, 'write "2024-03-15", "2024-03-15T10:22:01Z" or now-1h');
+  throw queryError(offset, what, 'write "2024-03-15", "2024-03-15T10:22:01Z", now-1h or now-1d/d');
 }
 
 function askRange(
@@ -210,9 +212,26 @@ function askRange(
   const number = toNumber(value.text);
   const test: Test =
     number === undefined
-      ? { kind: "order", comparison, text: value.text }
+      ? (dateTest(value.text, comparison, now) ?? { kind: "order", comparison, text: value.text })
       : { kind: "number", comparison, value: number };
   return ask(kqlField(name), test);
+}
+
+const SECOND_CHARACTERS = "YYYY-MM-DDThh:mm:ss".length;
+
+/**
+ * What a date bounds in a field of texts: ISO 8601 in UTC is in the order of its letters, and whatever is in a
+ * second begins with it.
+ */
+function dateTest(text: string, comparison: Comparison, now: bigint): Test | undefined {
+  const span = readTimeSpan(text, now);
+  if (span === undefined) return undefined;
+  const isAfter = comparison === ">" || comparison === "<=";
+  const second = formatTimestamp(isAfter ? span.end : span.from).slice(0, SECOND_CHARACTERS);
+  // A day without a time of it begins as its midnight does.
+  const bound = second.replace(/T00:00:00$|(?::00){1,2}$/, "");
+  const isBelow = comparison === "<" || comparison === "<=";
+  return { kind: "order", comparison: isBelow ? "<" : ">=", text: bound };
 }
 
 /** In the message, the labels and all attributes. */

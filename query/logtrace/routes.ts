@@ -5,7 +5,9 @@ import { rateLimitHeaders } from "../../ingest/limits/limits.ts";
 import { serve, type Exchange, type Reply } from "../exchange/exchange.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { authenticate, refuse, requireReading } from "./access.ts";
-import { showConsumption, showHealth } from "./health.ts";
+import { showConsumption } from "./consumption.ts";
+import { showHealth } from "./health.ts";
+import { createPage } from "./page.ts";
 import { queryLogs } from "./query.ts";
 
 export function createLogtraceRoutes(options: VendorOptions): Router {
@@ -18,7 +20,8 @@ export function createLogtraceRoutes(options: VendorOptions): Router {
       const principal = authenticate(tokens, exchange);
       requireReading(principal);
       const taken = limits.require(principal, "query");
-      const reply = await answer(principal, exchange);
+      // An answer is counted, whatever becomes of this process afterwards.
+      const [reply] = await Promise.all([answer(principal, exchange), limits.settle(principal)]);
       return { ...reply, headers: { ...rateLimitHeaders(taken), ...reply.headers } };
     };
   const router = Router({ caseSensitive: true });
@@ -34,6 +37,7 @@ export function createLogtraceRoutes(options: VendorOptions): Router {
       GET: reading((principal, exchange) => showConsumption(options, principal, exchange)),
     }),
   );
+  router.all("/v1/analytics", serve(serving, { GET: createPage() }));
   router.all(
     "/v1/health",
     serve(serving, {

@@ -2,6 +2,7 @@
 import { Router, type Request, type Response } from "express";
 import type { Logger } from "pino";
 import { readBody } from "../../ingest/body.ts";
+import { clientAddress } from "../../ingest/client-address.ts";
 import { MemoryBudget, Reservation } from "../../ingest/memory-budget.ts";
 import { requireCustomer } from "../../ingest/keys/permission.ts";
 import type { TokenStore } from "../../ingest/tokens.ts";
@@ -82,7 +83,7 @@ async function answer(
       `the method ${request.method} is not served at ${PATH}; use POST`,
     );
   }
-  const principal = tokens.authenticate(readToken(request), "read", request.socket.remoteAddress);
+  const principal = tokens.authenticate(readToken(request), "read", clientAddress(request));
   const type = (request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (type !== FORM_TYPE) {
     throw new LogboomError(

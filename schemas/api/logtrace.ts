@@ -6,7 +6,14 @@ import { describePaths, type Vendor } from "./operation.ts";
 const time = z
   .union([z.string(), z.number()])
   .describe("-24h, now, ISO 8601, or s or ms since the epoch");
-const counts = z.object({ used: z.int(), limit: z.int().nullable() });
+const requests = z.object({
+  requests: z.int().describe("answered, or queued beyond the limit"),
+  refused: z.int().describe("with 429"),
+});
+const limited = requests.extend({
+  limit: z.int().nullable().describe("of the hour; null where nothing was asked"),
+});
+const bytes = z.int().describe("of the events, encoded");
 
 const vendor: Vendor = {
   tag: "logtrace",
@@ -62,37 +69,61 @@ export const logtracePaths = describePaths(vendor, {
   "/v1/analytics/consumption": {
     get: {
       id: "logtraceConsumption",
-      summary: "What is stored by hour, and what keys have used of their limits",
+      summary: "What keys consumed of their limits by hour and environment, newest first",
       query: {
-        from: "-24h, now, ISO 8601 or ms since the epoch; absent = -24h",
-        to: "likewise; absent = now",
-        environment: "must be the key's",
+        from: "-24h, now, ISO 8601 or ms since the epoch, within its hour; absent = -24h",
+        to: "likewise, at most 366 days later; absent = now",
+        environment: "must be the key's; with a native read token, one of all",
+        key: "id of one key",
+        limit: "rows of a page, up to 10,000; absent = 1,000",
+        cursor: "next_cursor of an answer",
       },
       replies: {
         "200": [
-          "by environment and hour",
+          "a page of rows, and the sums of all pages",
           z.object({
-            from: z.string(),
-            to: z.string(),
-            hours: z.array(
+            from: z.string().describe("begin of the first hour"),
+            to: z.string().describe("end of the last hour"),
+            environment: z.string().nullable(),
+            data: z.array(
               z.object({
-                hour: z.string(),
+                hour: z.string().describe("its begin, UTC"),
                 environment: z.string(),
+                key: z.string().describe("its id"),
+                ingest: limited,
+                query: limited,
                 events: z.int(),
-                bytes: z.int(),
+                bytes,
               }),
             ),
-            keys: z.array(
-              z.object({
-                id: z.string(),
-                environment: z.string().optional(),
-                tier: z.string(),
-                requests_this_hour: z.object({ ingest: counts, query: counts }),
-              }),
-            ),
+            totals: z.object({ ingest: requests, query: requests, events: z.int(), bytes }),
+            keys: z
+              .array(
+                z.object({
+                  id: z.string(),
+                  environment: z.string(),
+                  tier: z.string(),
+                  revoked: z.boolean(),
+                  limits: z.object({
+                    ingest: z.int().nullable(),
+                    query: z.int().nullable(),
+                  }),
+                }),
+              )
+              .describe("those that the rows name, and the one that asks, as they are now"),
+            limit: z.int(),
+            next_cursor: z.string().nullable(),
           }),
         ],
       },
+    },
+  },
+  "/v1/analytics": {
+    get: {
+      id: "logtracePage",
+      summary: "A page for people, which shows the consumption of a key that is entered there",
+      security: [],
+      replies: { "200": ["the page (text/html)"] },
     },
   },
   "/v1/health": {

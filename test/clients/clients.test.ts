@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { countEvents, waitForCount } from "../support/api.ts";
+import { ask, untilAnswered } from "../support/keys.ts";
 import { findFreePort, runCli, startService, type Service } from "../support/service.ts";
 import { driverPath, drivers } from "./drivers.ts";
 
@@ -41,6 +42,9 @@ beforeAll(async () => {
     await createKey(kind, apiKey);
   const owner = await createKey("logentries-owner", ownerKey, "--account", account);
   await createKey("logtrace", logtraceKey);
+  // It is the last: when it is known, all are.
+  const headers = { authorization: `Bearer ${logtraceKey}` };
+  await untilAnswered(() => ask(`${service.url}/v1/health`, { headers }));
   environment = {
     BASE_URL: service.url,
     TCP_PORT: String(tokenPort),

@@ -1,4 +1,6 @@
 // What docker-compose.yml runs, run: two edges, two consumers, two query processes, Kafka, ClickHouse and the front.
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countEvents, ingest, pollSearch, postIngest, waitForCount } from "../support/api.ts";
@@ -99,6 +101,25 @@ test("an edge and a consumer that are killed lose and double nothing", async () 
   // With its owner back, a partition's unfinished batch is repeated: it must not count twice.
   await Promise.all([compose.restart("ingest-1"), compose.restart("consumers-1")]);
   expect(await count(".*killed.*")).toBe(requests.length);
+});
+
+test("who guesses keys is slowed down by the address that the front saw, whatever the client's headers say", async () => {
+  const attempt = async (localAddress: string, forged: string): Promise<number> => {
+    const request = httpRequest(`${compose.endpoint.url}/api/ingest/v1`, {
+      method: "POST",
+      localAddress,
+      headers: { authorization: "Token wrong-wrong-wrong", "x-forwarded-for": forged },
+    });
+    request.end("x");
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    response.resume();
+    return response.statusCode ?? 0;
+  };
+  const statuses = new Set<number>();
+  // A hundred at each edge are free.
+  for (let n = 0; n < 260; n++) statuses.add(await attempt("127.0.0.1", `198.51.100.${n % 250}`));
+  expect(statuses).toEqual(new Set([401, 429]));
+  expect(await attempt("127.0.0.2", "127.0.0.1")).toBe(401);
 });
 
 test("SIGTERM ends every process with 0, and none has told a secret", async () => {

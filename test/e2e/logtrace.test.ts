@@ -30,6 +30,7 @@ const given: Readonly<Record<string, Record<string, string>>> = {
   revoked: {},
   other: { customer: "other" },
   limited: { limit: "query=1" },
+  counted: {},
   staging: { environment: "staging" },
 };
 
@@ -226,18 +227,45 @@ describe("health and consumption", () => {
     expect((await send("/v1/health", undefined)).status).toBe(401);
   });
 
-  test("consumption by hour of the key's environment, and what its keys have used", async () => {
-    const { status, json } = await send("/v1/analytics/consumption?from=-24h", "reader");
-    expect(status).toBe(200);
-    const { hours, keys: used } = json as {
-      hours: { environment: string; events: number; bytes: number; hour: string }[];
-      keys: { id: string; requests_this_hour: { query: { used: number; limit: number } } }[];
+  test("consumption is that of the environment's keys, and outlives a crash of the service", async () => {
+    const consumption = async (name: string) => {
+      const { status, json } = await send("/v1/analytics/consumption?from=-1h", name);
+      expect(status).toBe(200);
+      const { data } = json as {
+        data: {
+          key: string;
+          environment: string;
+          events: number;
+          ingest: { requests: number };
+          query: { requests: number };
+        }[];
+      };
+      expect(new Set(data.map(({ environment }) => environment))).toEqual(new Set(["production"]));
+      return data;
     };
-    expect(hours.reduce((sum, { events }) => sum + events, 0)).toBe(total);
-    expect(new Set(hours.map(({ environment }) => environment))).toEqual(new Set(["production"]));
-    const limited = used.find(({ id }) => id === keys["limited"]?.id);
-    expect(limited?.requests_this_hour.query).toEqual({ used: 1, limit: 1 });
-    expect(used.map(({ id }) => id)).not.toContain(keys["staging"]?.id);
+    const own = (rows: Awaited<ReturnType<typeof consumption>>, name: string) =>
+      rows.filter(({ key }) => key === keys[name]?.id);
+    const rows = await consumption("reader");
+    expect(own(rows, "limited")).toMatchObject([{ query: { requests: 1, refused: 1, limit: 1 } }]);
+    expect(own(rows, "staging")).toEqual([]);
+    for (let n = 0; n < 20; n++) {
+      const logs = Array.from({ length: 50 }, (_, m) => ({ message: `counted ${n} ${m}` }));
+      const { status } = await send("/v1/logs/ingest", "counted", {
+        method: "POST",
+        body: JSON.stringify({ logs }),
+      });
+      expect(status).toBe(202);
+    }
+    for (let n = 0; n < 3; n++) await query({ filter: "" }, "counted");
+    await service.killAll();
+    await service.start();
+    // Whoever asks is counted before the answer.
+    const counted = own(await consumption("counted"), "counted");
+    const sum = (figure: (row: (typeof counted)[number]) => number) =>
+      counted.reduce((total, row) => total + figure(row), 0);
+    expect(sum(({ events }) => events)).toBe(1_000);
+    expect(sum(({ ingest }) => ingest.requests)).toBe(20);
+    expect(sum(({ query }) => query.requests)).toBe(4);
     expect((await send("/v1/analytics/consumption?environment=staging", "reader")).status).toBe(
       403,
     );

@@ -43,18 +43,26 @@ export interface Edge extends AsyncDisposable {
   counted(name: string, labels: string): Promise<number>;
 }
 
+interface EdgeOptions {
+  readonly maxLogBytes?: number;
+  readonly maxConnections?: number;
+  /** Another edge, whose log and keys are this one's, too; it is closed last. */
+  readonly beside?: Edge;
+  readonly now?: () => number;
+}
+
 export async function openEdge(
   environment: Record<string, string> = {},
-  { maxLogBytes = 1e9, maxConnections = 10_000 } = {},
+  { maxLogBytes = 1e9, maxConnections = 10_000, beside, now }: EdgeOptions = {},
 ): Promise<Edge> {
   const config = readConfig({ LOGBOOM_LINGER_MS: "1", ...environment });
-  const temp = await openTempLog({ maxBytes: maxLogBytes });
+  const temp = beside?.temp ?? (await openTempLog({ maxBytes: maxLogBytes }));
   const tokens = await TokenStore.open(temp.log);
-  await createKeys(tokens);
+  if (beside === undefined) await createKeys(tokens);
   const instruments = createInstruments(false);
   const logger = pino({ level: "silent" });
-  const usage = await Usage.open(temp.log);
-  const limits = new Limits(usage);
+  const usage = await Usage.open(temp.log, now === undefined ? {} : { now });
+  const limits = new Limits(usage, now);
   const acceptor = new Acceptor({ config, log: temp.log, tokens, limits, instruments, logger });
   const app = express();
   app.use(createEdge(acceptor));
@@ -81,7 +89,7 @@ export async function openEdge(
       await acceptor.close();
       await usage.close();
       await tokens.close();
-      await temp[Symbol.asyncDispose]();
+      if (beside === undefined) await temp[Symbol.asyncDispose]();
     },
   };
 }

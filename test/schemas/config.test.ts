@@ -43,6 +43,17 @@ describe("an environment without variables", () => {
   });
 });
 
+test("trusted proxies are addresses, networks and names of networks", () => {
+  const read = (text: string) =>
+    readConfig({ LOGBOOM_TRUSTED_PROXIES: text }).LOGBOOM_TRUSTED_PROXIES;
+  expect(read("loopback, 10.1.2.0/24,fd00::/8,192.0.2.7")).toEqual([
+    "loopback",
+    "10.1.2.0/24",
+    "fd00::/8",
+    "192.0.2.7",
+  ]);
+});
+
 describe("a variable", () => {
   test("that is empty counts as absent", () => {
     const empty = Object.fromEntries(names.map((name) => [name, ""]));
@@ -77,6 +88,14 @@ describe("a variable", () => {
     ["LOGBOOM_PORT", "7024 tcp"],
     // Number(" ") is 0: the service would listen on a random port.
     ["LOGBOOM_PORT", " "],
+    ["LOGBOOM_TRUSTED_PROXIES", "front"],
+    ["LOGBOOM_TRUSTED_PROXIES", "*"],
+    ["LOGBOOM_TRUSTED_PROXIES", "0.0.0.0/0"],
+    ["LOGBOOM_TRUSTED_PROXIES", "::/0"],
+    ["LOGBOOM_TRUSTED_PROXIES", "10.0.0.0/33"],
+    ["LOGBOOM_TRUSTED_PROXIES", "10.0.0.0/8/8"],
+    ["LOGBOOM_TRUSTED_PROXIES", "10.0.0.1,"],
+    ["LOGBOOM_TRUSTED_PROXIES", "10.0.0.1:80"],
     ["LOGBOOM_LINGER_MS", "1001"],
     ["LOGBOOM_LOG_MAX_BYTES", "16777215"],
     ["LOGBOOM_LOG_MAX_BYTES", "1e400"],

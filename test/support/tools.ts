@@ -8,7 +8,7 @@ const folder = join(
   "logboom-tools/bin",
 );
 
-export type Tool = "docker-compose" | "hadolint" | "promtool" | "nginx";
+export type Tool = "docker-compose" | "hadolint" | "promtool" | "nginx" | "chromium";
 
 export function toolPath(tool: Tool): string {
   return join(folder, tool);

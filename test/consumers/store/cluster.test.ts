@@ -91,8 +91,8 @@ function onOneServer(statement: string): string {
 }
 
 test("every statement is ClickHouse's SQL, on the cluster, and every engine replicated", async () => {
-  // Two databases, migrations, three tables with one over the shards each, two views.
-  expect(statements).toHaveLength(2 + 1 + 3 * 2 + 2);
+  // Two databases, migrations, four tables with one over the shards each, two views.
+  expect(statements).toHaveLength(2 + 1 + 4 * 2 + 2);
   for (const statement of statements) {
     const ast = await servers[0]?.command(`EXPLAIN AST ${statement}`);
     expect(ast).toMatch(/^CreateQuery/);
@@ -104,6 +104,8 @@ test("every statement is ClickHouse's SQL, on the cluster, and every engine repl
   expect(engines.filter((engine) => engine !== undefined)).toEqual([
     "ReplicatedMergeTree",
     "ReplicatedMergeTree",
+    "Distributed",
+    "ReplicatedAggregatingMergeTree",
     "Distributed",
     "ReplicatedAggregatingMergeTree",
     "Distributed",

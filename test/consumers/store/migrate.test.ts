@@ -47,9 +47,11 @@ test("five processes that start at once leave each migration applied once", asyn
     "003-streams-view.sql",
     "004-hours.sql",
     "005-hours-view.sql",
+    "006-consumption.sql",
   ]);
   const tables = await select<{ name: string }>(client, "SHOW TABLES");
   expect(tables.map(({ name }) => name)).toEqual([
+    "consumption",
     "events",
     "hours",
     "hours_view",

@@ -181,7 +181,7 @@ describe("the count", () => {
     expect(late.usage.total(window)).toBe(10);
   });
 
-  test("leaves one record a key and edge in the stream, and none of those long gone", async () => {
+  test("is one record for each key, edge and hour, also when the next hour has begun", async () => {
     const records = async (): Promise<number> => {
       let count = 0;
       await (await temp.log.follow("usage", () => void count++)).close();
@@ -193,14 +193,55 @@ describe("the count", () => {
       await usage.flush();
     }
     expect(await records()).toBe(1);
-    await usage.flush();
+    limits.take(principal, "ingest");
     now += hour;
     limits.take(principal, "ingest");
     await usage.flush();
-    expect(await records()).toBe(1);
+    expect(await records()).toBe(2);
+    const { usage: later } = await startEdge();
+    expect(later.total(window)).toBe(6);
+    expect(later.total({ ...window, windowStart: topOfHour + hour })).toBe(1);
+  });
+
+  test("is forgotten an hour after its own", async () => {
+    const { limits } = await startEdge();
+    const usage = await Usage.open(temp.log, { now: () => now, flushMs: 1 });
+    edges.push(usage);
+    limits.take(principal, "ingest");
+    await edges[0]?.flush();
+    await waitUntil(() => usage.total(window) === 1);
     now += 2 * hour;
-    await startEdge();
-    expect(await records()).toBe(0);
+    await waitUntil(() => usage.recent("acme").length === 0);
+    expect((await startEdge()).usage.recent("acme")).toEqual([]);
+  });
+
+  test("is durable once it is settled, whatever becomes of the process", async () => {
+    const { limits } = await startEdge();
+    limits.take(principal, "ingest");
+    limits.countEvents(principal, 3, 300);
+    // Many at once share an append.
+    await Promise.all(Array.from({ length: 50 }, () => limits.settle(principal)));
+    const { usage: other } = await startEdge();
+    expect(other.recent("acme")).toEqual([
+      {
+        ...window,
+        requests: 1,
+        refused: 0,
+        events: 3,
+        bytes: 300,
+        account: { customer: "acme", environment: "production", limit: 10 },
+      },
+    ]);
+  });
+
+  test("has what was refused, and what was queued, apart", async () => {
+    const { usage, limits } = await startEdge();
+    limits.take(principal, "ingest", 9);
+    limits.take(principal, "ingest", 2);
+    expect(limits.take(principal, "ingest", 2, { isQueued: true }).isAllowed).toBe(false);
+    expect(limits.take(principal, "ingest").isAllowed).toBe(false);
+    expect(usage.recent("acme")).toMatchObject([{ requests: 11, refused: 3 }]);
+    expect(usage.recent("other")).toEqual([]);
   });
 
   test("passes over records that a later version wrote, or that are damaged", async () => {
@@ -219,5 +260,8 @@ describe("the count", () => {
     await temp.log.close();
     await usage.flush();
     expect(usage.total(window)).toBe(2);
+    // Nobody waits for it for ever.
+    await limits.settle(principal);
+    await temp.reopen();
   });
 });

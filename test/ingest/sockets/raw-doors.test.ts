@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { decodeContainer, type StoredEvent } from "../../../schemas/event-codec.ts";
+import { Usage } from "../../../ingest/limits/usage.ts";
 import { keys, openEdge, type Edge } from "../edge-fixture.ts";
 import { makeTempDir } from "../log/log-fixture.ts";
 
@@ -221,6 +222,99 @@ describe("datagrams", () => {
     expect(await dropped("logentries-token", "stopped")).toBeGreaterThan(0);
     expect(edge.raw.pendingBytes).toBe(0);
   }, 30_000);
+});
+
+describe("Logstash's lines and datagrams", () => {
+  const refusedLines = {
+    malformed: ['{"message":', "[1]", '{"level":"INFO"}', '{"message":"m","timestamp":"noon"}'],
+    "unknown-key": ['{"message":"m","api_key":"lt_live_ffffffffffffffffffffffffffffffff"}'],
+    forbidden: ['{"message":"m","environment":"staging"}'],
+  } as const;
+
+  const countAll = async (): Promise<number> => {
+    const reasons = ["malformed", "unknown-key", "forbidden", "too-long", "overloaded"];
+    const counts = await Promise.all(reasons.map((reason) => dropped("logtrace-logstash", reason)));
+    return counts.reduce((sum, one) => sum + one, 0);
+  };
+
+  test("of a flood over UDP are stored, or counted with their reasons, to the last", async () => {
+    edge = await openEdge(
+      {
+        ...allPorts,
+        LOGBOOM_INGEST_MEMORY_BYTES: String(4 * 1_048_576),
+        LOGBOOM_DRAIN_TIMEOUT_MS: "2000",
+      },
+      { maxLogBytes: 4_000_000 },
+    );
+    const sent = 30_000;
+    let most = 0;
+    const lines = Object.values(refusedLines).flat();
+    const socket = createSocket("udp4");
+    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", () => resolve()));
+    let unsent = 0;
+    for (let n = 0; n < sent; n++) {
+      const line =
+        n % 10 === 0
+          ? (lines[(n / 10) % lines.length] ?? "")
+          : JSON.stringify({ message: `${n} ${"x".repeat(400)}`, extra: { n } });
+      socket.send(line, portOf("LOGBOOM_LOGSTASH_PORT"), "127.0.0.1", (error) => {
+        if (error !== null) unsent++;
+      });
+      if (n % 500 !== 0) continue;
+      await sleep(1);
+      most = Math.max(most, edge.raw.pendingBytes);
+    }
+    // The log has no room for them all: those that it does not take until the end are lost, and counted.
+    await sleep(300);
+    socket.close();
+    await edge.closeRaw();
+    const stored = await edge.stored();
+    const stopped = await dropped("logtrace-logstash", "stopped");
+    const lost = await dropped("logtrace-logstash", "receive-buffer");
+    const known = stored.length + (await countAll()) + stopped + lost + unsent;
+    // Other systems do not tell what they lost.
+    if (process.platform === "linux") expect(known).toBe(sent);
+    expect(await dropped("logtrace-logstash", "unknown-key")).toBeGreaterThan(0);
+    expect(new Set(stored.map(({ message }) => message)).size).toBe(stored.length);
+    expect(stored[0]?.attributes).toHaveProperty("n");
+    // A sixteenth of the memory for ingest, and the datagram that filled it.
+    expect(most).toBeLessThan(4 * 65_536 + 2_000);
+  }, 60_000);
+
+  test("of a flood over TCP wait for room; each refused one is counted, all others are stored", async () => {
+    edge = await openEdge({ ...allPorts, LOGBOOM_INGEST_MEMORY_BYTES: String(4 * 1_048_576) });
+    const clients = await Promise.all(
+      Array.from({ length: 8 }, () => openClient("LOGBOOM_LOGSTASH_PORT")),
+    );
+    let most = 0;
+    await Promise.all(
+      clients.map(async (client, place) => {
+        for (let n = 0; n < 500; n++) {
+          const good = JSON.stringify({ message: `${place} ${n} ${"x".repeat(1000)}` });
+          const bad = Object.values(refusedLines).flat();
+          await write(client, `${good}\n${bad[n % bad.length]}\n`);
+          most = Math.max(most, edge.raw.pendingBytes);
+        }
+      }),
+    );
+    const events = await storedWhen(8 * 500);
+    for (let place = 0; place < 8; place++) {
+      const own = messagesOf(events)
+        .map((message) => message.split(" "))
+        .filter(([from]) => from === String(place))
+        .map(([, n]) => Number(n));
+      expect(own).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    }
+    while ((await countAll()) < 8 * 500) await sleep(5);
+    expect(await countAll()).toBe(8 * 500);
+    expect(await dropped("logtrace-logstash", "forbidden")).toBe((8 * 498) / 6);
+    // What each of the connections had on its way when there was no room any more.
+    expect(most).toBeLessThan(4 * 65_536 + 8 * 65_536);
+    // They are the key's consumption, too, within a second or two.
+    const usage = await Usage.open(edge.temp.log);
+    await expect.poll(() => usage.recent("acme")[0]?.events, { timeout: 10_000 }).toBe(8 * 500);
+    await usage.close();
+  }, 60_000);
 });
 
 describe("syslog", () => {
