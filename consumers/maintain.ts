@@ -221,7 +221,7 @@ async function readQuietPartitions(options: MaintenanceOptions): Promise<Partiti
 
 async function readParts(store: StoreClient): Promise<Part[]> {
   const result = await store.query({
-    // 11 KiB of n-grams a mark against 16 bytes of time range: the sum of both tells which there are
+    // 10 KiB of n-grams a mark against 16 bytes of time range: the sum of both tells which there are
     query: `
       SELECT table, name, partition_id AS partitionId,
         toInt32(extract(partition, '^\\\\((-?\\\\d+),')) AS day,

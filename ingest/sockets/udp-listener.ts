@@ -26,6 +26,7 @@ export class UdpListener {
   readonly #onLost: (count: number) => void;
   #lastDataAt = 0;
   #lost = 0;
+  #isClosed = false;
 
   static async open(options: UdpListenerOptions): Promise<UdpListener> {
     const listener = new UdpListener(options);
@@ -65,6 +66,8 @@ export class UdpListener {
 
   /** Counts what the kernel dropped since the last look: nobody but the kernel sees it. */
   refresh(): void {
+    // A scrape may come while the last of it is drained.
+    if (this.#isClosed) return;
     const lost = readKernelDrops(this.#socket.address());
     if (lost > this.#lost) this.#onLost(lost - this.#lost);
     this.#lost = lost;
@@ -78,6 +81,7 @@ export class UdpListener {
       await sleep(10);
     }
     this.refresh();
+    this.#isClosed = true;
     await new Promise<void>((resolve) => this.#socket.close(resolve));
   }
 }

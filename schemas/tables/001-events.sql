@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS events
   -- Prunes match() by itself; built once per closed partition (consumers/maintain.ts), since at
   -- every insert and merge it would cost four times the rest. A third of the foreign 4-grams pass
   -- where lines hold random ids, far fewer elsewhere; 8 KiB let half pass.
-  INDEX message_ngrams message TYPE ngrambf_v1(4, 11264, 1, 0) GRANULARITY 1
+  INDEX message_ngrams message TYPE ngrambf_v1(4, 10240, 1, 0) GRANULARITY 1
 )
 ENGINE = MergeTree
 -- (day since 1970, bucket of customer and prefix0); toDate would saturate outside 1970..2149

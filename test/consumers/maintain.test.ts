@@ -70,7 +70,7 @@ async function unindexedDays(): Promise<number[]> {
     opened.writer,
     `SELECT DISTINCT toInt32(extract(partition, '\\\\d+')) AS day FROM system.parts
      WHERE active AND database = 'logboom' AND table = 'events'
-       AND secondary_indices_uncompressed_bytes < 11264 ORDER BY day`,
+       AND secondary_indices_uncompressed_bytes < 10240 ORDER BY day`,
   );
   return rows.map(({ day }) => day);
 }

@@ -46,7 +46,7 @@ export class QueryStore {
         prefix0 LowCardinality(String), prefix1 LowCardinality(String),
         prefix2 LowCardinality(String), prefix3 LowCardinality(String),
         message String, attributes Map(LowCardinality(String), String),
-        INDEX grams message TYPE ngrambf_v1(4, 11264, 1, 0) GRANULARITY 1)
+        INDEX grams message TYPE ngrambf_v1(4, 10240, 1, 0) GRANULARITY 1)
         ENGINE = MergeTree ORDER BY n SETTINGS index_granularity = 8`,
     });
     await opened.writer.insert({
