@@ -44,9 +44,10 @@ export function logtraceEvent(
 function attributesOf(fields: Fields): Record<string, string> | undefined {
   let attributes: Record<string, string> | undefined;
   for (const name in fields) {
-    if (own.has(name)) continue;
+    const value = fields[name];
+    if (value === undefined || own.has(name)) continue;
     attributes ??= {};
-    flatten(attributes, name, fields[name], 1);
+    flatten(attributes, name, value, 1);
   }
   return attributes;
 }

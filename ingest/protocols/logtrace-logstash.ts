@@ -1,7 +1,7 @@
 // LogTrace over a raw connection: one JSON object a line or datagram, as Logstash's agents send it.
 import { LogboomError } from "../../schemas/errors.ts";
 import type { LineProtocol, LineSink } from "./line-protocol.ts";
-import { isFields, logtraceEvent, type Fields } from "./logtrace-event.ts";
+import { isFields, logtraceEvent } from "./logtrace-event.ts";
 
 /** @param defaultKey of events that name none */
 export function logtraceLogstash(defaultKey: string | undefined): LineProtocol {
@@ -20,29 +20,30 @@ function take(line: Buffer, sink: LineSink, defaultKey: string | undefined): voi
     sink.drop("malformed");
     return;
   }
-  // A secret is nothing to store.
-  const { api_key: key = defaultKey, ...kept } = fields;
+  const { api_key: key = defaultKey } = fields;
   const principal = typeof key === "string" ? sink.find(key) : undefined;
   if (principal === undefined) {
     sink.drop("unknown-key");
     return;
   }
   const { environment } = principal;
-  const named = kept["environment"];
+  const named = fields["environment"];
   if (typeof named === "string" && environment !== undefined && named !== environment) {
     sink.drop("forbidden");
     return;
   }
   try {
-    sink.store(principal, logtraceEvent(kept, environment, 0), line.length);
+    // A secret is nothing to store.
+    if (fields["api_key"] !== undefined) fields["api_key"] = undefined;
+    sink.store(principal, logtraceEvent(fields, environment, 0), line.length);
   } catch (error) {
     if (!(error instanceof LogboomError)) throw error;
     sink.drop("malformed");
   }
 }
 
-/** The object, with what python-logstash-async 4.1 nests under "extra" brought to the top. */
-function readFields(line: Buffer): Fields | undefined {
+/** The object, with what python-logstash-async 4.1 nests under "extra" brought to the top; undefined is absent. */
+function readFields(line: Buffer): Record<string, unknown> | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line.toString("utf8"));
@@ -50,11 +51,8 @@ function readFields(line: Buffer): Fields | undefined {
     return undefined;
   }
   if (!isFields(value)) return undefined;
-  const { extra, ...fields } = value;
-  if (extra === undefined) return value;
-  return isFields(extra) ? { ...extra, ...fields, ...keyOf(extra) } : value;
-}
-
-function keyOf({ api_key: key }: Fields): Fields {
-  return key === undefined ? {} : { api_key: key };
+  const { extra } = value;
+  if (!isFields(extra)) return value;
+  const key = extra["api_key"];
+  return { ...extra, ...value, extra: undefined, ...(key !== undefined && { api_key: key }) };
 }
