@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
 import { packBatch, unpackBatch } from "./compression.ts";
+import { Connections } from "./connections.ts";
 import { loadKafkaJs } from "./kafkajs-patches.ts";
 
 export interface KafkaConnection {
@@ -14,6 +15,9 @@ export interface KafkaConnection {
 
 /** A request that a broker does not answer for so long is sent anew, to whoever leads by then. */
 export const REQUEST_TIMEOUT_MS = 3_000;
+
+/** After a request that timed out kafkajs asks who leads now only when what it knows is as old: by itself after 5 min. */
+const METADATA_AGE_MS = 1_000;
 
 const { kafkajs, unpatched } = loadKafkaJs();
 
@@ -30,18 +34,27 @@ export type Clients = Pick<KafkaJs.Kafka, "admin" | "consumer">;
 export function createClients(connection: KafkaConnection, logger: Logger): Clients {
   if (unpatched !== undefined)
     logger.warn({ reason: unpatched }, "kafkajs costs more CPU than it has to");
-  return createKafka(connection, logger);
+  const connections = new Connections();
+  const kafka = createKafka(connection, connections, logger);
+  return {
+    admin: (options) => connections.watch(kafka.admin(options)),
+    consumer: (options) =>
+      connections.watch(kafka.consumer({ ...options, metadataMaxAge: METADATA_AGE_MS })),
+  };
 }
 
 /** A producer that loses nothing only as lane.ts uses it: the linter keeps others away. */
 export function createProducer(connection: KafkaConnection, logger: Logger): KafkaJs.Producer {
-  return createKafka(connection, logger).producer({
+  const connections = new Connections();
+  const producer = createKafka(connection, connections, logger).producer({
     idempotent: true,
     allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_AGE_MS,
     // Asked anew at every retry, so it must not choose.
     createPartitioner: () => givenPartition,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
   });
+  return connections.watch(producer);
 }
 
 function givenPartition({ message }: { readonly message: KafkaJs.Message }): number {
@@ -49,7 +62,11 @@ function givenPartition({ message }: { readonly message: KafkaJs.Message }): num
   return message.partition;
 }
 
-function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka {
+function createKafka(
+  connection: KafkaConnection,
+  connections: Connections,
+  logger: Logger,
+): KafkaJs.Kafka {
   const { brokers, sasl, tls } = connection;
   return new kafkajs.Kafka({
     clientId: "logboom",
@@ -58,6 +75,7 @@ function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka
     ...(tls !== undefined && {
       ssl: tls.caFile === undefined ? true : { ca: [readFileSync(tls.caFile, "utf8")] },
     }),
+    socketFactory: connections.open,
     connectionTimeout: 2_000,
     authenticationTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
