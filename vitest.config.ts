@@ -75,8 +75,9 @@ export default defineConfig({
           name: "end-to-end",
           include: ["test/e2e/**/*.test.ts"],
           exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
-          // Each file starts services of its own, and two cores are soon busy.
-          fileParallelism: false,
+          // Each file starts services of its own, and two cores are soon busy; but much of it is waiting.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },
