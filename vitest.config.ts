@@ -1,5 +1,6 @@
 // The suites: fast ones of single files, and slow ones that start the whole service.
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { drivers } from "./test/clients/drivers.ts";
 import { whyNoKafka } from "./test/support/kafka.ts";
@@ -51,6 +52,9 @@ export default defineConfig({
           name: "unit",
           include: ["test/{schemas,ingest,consumers,query,bench}/**/*.test.ts"],
           exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
+          // By itself it would leave a core of two idle.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 0 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -65,6 +69,7 @@ export default defineConfig({
             ...(noKafka === undefined ? [] : needsKafka),
           ],
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -89,6 +94,7 @@ export default defineConfig({
           include: needsChromium,
           exclude: canRunStore && hasChromium ? [] : needsChromium,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -99,6 +105,8 @@ export default defineConfig({
           name: "clients",
           include: needsClients,
           exclude: canRunStore && drivers.length > 0 ? [] : needsClients,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -110,6 +118,7 @@ export default defineConfig({
           ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
           // Three brokers and their clients are enough for two cores.
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 240_000,
           hookTimeout: 120_000,
         },
