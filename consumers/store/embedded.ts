@@ -127,6 +127,8 @@ export class EmbeddedStore {
     this.#closing.abort();
     await this.#child?.close(closeGraceMs);
     await this.#supervision;
+    // A child that was just starting has ended unseen.
+    this.#setState("down");
     this.#listeners.clear();
   }
 
