@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
 import { packBatch, unpackBatch } from "./compression.ts";
-import { Connections } from "./connections.ts";
 import { loadKafkaJs } from "./kafkajs-patches.ts";
 
 export interface KafkaConnection {
@@ -15,9 +14,6 @@ export interface KafkaConnection {
 
 /** A request that a broker does not answer for so long is sent anew, to whoever leads by then. */
 export const REQUEST_TIMEOUT_MS = 3_000;
-
-/** After a request that timed out kafkajs asks who leads now only when what it knows is as old: by itself after 5 min. */
-const METADATA_AGE_MS = 1_000;
 
 const { kafkajs, unpatched } = loadKafkaJs();
 
@@ -34,27 +30,18 @@ export type Clients = Pick<KafkaJs.Kafka, "admin" | "consumer">;
 export function createClients(connection: KafkaConnection, logger: Logger): Clients {
   if (unpatched !== undefined)
     logger.warn({ reason: unpatched }, "kafkajs costs more CPU than it has to");
-  const connections = new Connections();
-  const kafka = createKafka(connection, connections, logger);
-  return {
-    admin: (options) => connections.watch(kafka.admin(options)),
-    consumer: (options) =>
-      connections.watch(kafka.consumer({ ...options, metadataMaxAge: METADATA_AGE_MS })),
-  };
+  return createKafka(connection, logger);
 }
 
 /** A producer that loses nothing only as lane.ts uses it: the linter keeps others away. */
 export function createProducer(connection: KafkaConnection, logger: Logger): KafkaJs.Producer {
-  const connections = new Connections();
-  const producer = createKafka(connection, connections, logger).producer({
+  return createKafka(connection, logger).producer({
     idempotent: true,
     allowAutoTopicCreation: false,
-    metadataMaxAge: METADATA_AGE_MS,
     // Asked anew at every retry, so it must not choose.
     createPartitioner: () => givenPartition,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
   });
-  return connections.watch(producer);
 }
 
 function givenPartition({ message }: { readonly message: KafkaJs.Message }): number {
@@ -62,11 +49,7 @@ function givenPartition({ message }: { readonly message: KafkaJs.Message }): num
   return message.partition;
 }
 
-function createKafka(
-  connection: KafkaConnection,
-  connections: Connections,
-  logger: Logger,
-): KafkaJs.Kafka {
+function createKafka(connection: KafkaConnection, logger: Logger): KafkaJs.Kafka {
   const { brokers, sasl, tls } = connection;
   return new kafkajs.Kafka({
     clientId: "logboom",
@@ -75,7 +58,6 @@ function createKafka(
     ...(tls !== undefined && {
       ssl: tls.caFile === undefined ? true : { ca: [readFileSync(tls.caFile, "utf8")] },
     }),
-    socketFactory: connections.open,
     connectionTimeout: 2_000,
     authenticationTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
