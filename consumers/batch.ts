@@ -31,33 +31,24 @@ export async function gatherBatch(
   from: number,
   limits: BatchLimits,
 ): Promise<Batch | undefined> {
-  const records: LogRecord[] = [];
-  let bytes = 0;
-  let events = 0;
-  let next = from;
+  const gathering = new Gathering(from, limits);
   let begin: number | undefined;
   let deadline = Number.POSITIVE_INFINITY;
-  while (bytes < limits.maxBytes && events < limits.maxEvents && !assignment.signal.aborted) {
+  while (!gathering.isFull && !assignment.signal.aborted) {
     const waitMs = Math.min(IDLE_WAIT_MS, Math.max(0, deadline - Date.now()));
-    const room = Math.min(READ_BYTES, limits.maxBytes - bytes);
-    const read = await assignment.read(next, room, waitMs);
-    for (const record of read) {
-      records.push(record);
-      bytes += record.value.length;
-      events += countEvents(record.value) ?? 1;
-      next = record.offset + 1;
-      if (events >= limits.maxEvents) break;
-    }
-    const [first] = records;
+    const { room } = gathering;
+    const read = await assignment.read(gathering.next, room, waitMs);
+    gathering.add(read);
+    const [first] = gathering.records;
     if (first === undefined) return undefined;
     // From the append on: a record that waited while another batch was stored does not wait again. An
     // edge whose clock is ahead must not hold it up.
     begin ??= Math.min(first.appendedAt, Date.now());
-    deadline = begin + (events < MANY_EVENTS ? limits.maxAgeMs / 2 : limits.maxAgeMs);
+    deadline = begin + (gathering.events < MANY_EVENTS ? limits.maxAgeMs / 2 : limits.maxAgeMs);
     if (Date.now() >= deadline && read.length === 0) break;
-    if (Date.now() >= deadline && bytes < room) break;
+    if (Date.now() >= deadline && gathering.bytes < room) break;
   }
-  return toBatch(records);
+  return toBatch(gathering.records);
 }
 
 /**
@@ -69,23 +60,53 @@ export async function fillBatch(
   batch: Batch,
   limits: BatchLimits,
 ): Promise<Batch> {
-  const records = [...batch.records];
-  let bytes = records.reduce((sum, { value }) => sum + value.length, 0);
-  let events = records.reduce((sum, { value }) => sum + (countEvents(value) ?? 1), 0);
-  let next = batch.last + 1;
-  while (bytes < limits.maxBytes && events < limits.maxEvents && !assignment.signal.aborted) {
-    const room = Math.min(READ_BYTES, limits.maxBytes - bytes);
-    const before = bytes;
-    for (const record of await assignment.read(next, room, 0)) {
-      records.push(record);
-      bytes += record.value.length;
-      events += countEvents(record.value) ?? 1;
-      next = record.offset + 1;
-      if (events >= limits.maxEvents) break;
-    }
-    if (bytes - before < WORTHWHILE_BYTES) break;
+  const gathering = new Gathering(batch.first, limits, batch.records);
+  while (!gathering.isFull && !assignment.signal.aborted) {
+    const before = gathering.bytes;
+    gathering.add(await assignment.read(gathering.next, gathering.room, 0));
+    if (gathering.bytes - before < WORTHWHILE_BYTES) break;
   }
-  return toBatch(records) ?? batch;
+  return toBatch(gathering.records) ?? batch;
+}
+
+/** Records that become a batch, up to its limits. */
+class Gathering {
+  readonly records: LogRecord[] = [];
+  readonly #limits: BatchLimits;
+  bytes = 0;
+  events = 0;
+  /** The offset to read from. */
+  next: number;
+
+  /** @param begun taken whole, whatever the limits are */
+  constructor(from: number, limits: BatchLimits, begun: readonly LogRecord[] = []) {
+    this.next = from;
+    this.#limits = limits;
+    for (const record of begun) this.#take(record);
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= this.#limits.maxBytes || this.events >= this.#limits.maxEvents;
+  }
+
+  /** Bytes of the next read. */
+  get room(): number {
+    return Math.min(READ_BYTES, this.#limits.maxBytes - this.bytes);
+  }
+
+  add(read: readonly LogRecord[]): void {
+    for (const record of read) {
+      this.#take(record);
+      if (this.events >= this.#limits.maxEvents) break;
+    }
+  }
+
+  #take(record: LogRecord): void {
+    this.records.push(record);
+    this.bytes += record.value.length;
+    this.events += countEvents(record.value) ?? 1;
+    this.next = record.offset + 1;
+  }
 }
 
 /**
