@@ -2,19 +2,11 @@
 import type { PowerExpression } from "./power-expression.ts";
 import { asBoolean, asNumber, asText, finite, type PowerSql } from "./power-value.ts";
 import { queryError } from "./query-cursor.ts";
+import { percents } from "./scalyr-function.ts";
 import { raw, sql, type SqlFragment } from "./sql-fragment.ts";
 
 type Call = Extract<PowerExpression, { kind: "call" }>;
 
-const percents: Readonly<Record<string, number>> = {
-  median: 50,
-  p10: 10,
-  p50: 50,
-  p90: 90,
-  p95: 95,
-  p99: 99,
-  p999: 99.9,
-};
 const numeric: Readonly<Record<string, string>> = {
   sum: "sum",
   avg: "avg",

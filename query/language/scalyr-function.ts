@@ -20,7 +20,8 @@ export type ScalyrFunction =
   /** 0..100 */
   | { readonly kind: "percentile"; readonly percent: number; readonly field: Field };
 
-const percents: Readonly<Record<string, number>> = {
+/** Percentiles by the names that they have in all of Scalyr's languages. */
+export const percents: Readonly<Record<string, number>> = {
   median: 50,
   p10: 10,
   p50: 50,
