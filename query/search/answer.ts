@@ -2,7 +2,7 @@
 import { LogboomError } from "../../schemas/errors.ts";
 import { CellCounts } from "./cell-counts.ts";
 import type { CellLayout } from "./cells.ts";
-import { cellCount, type SearchRequest } from "./request.ts";
+import { cellCount, isCount, type SearchRequest } from "./request.ts";
 import { joinLabels, splitLabels, type Finds, type FoundEvent, type Tally } from "./tally.ts";
 
 /** What one search may hold, and reply. */
@@ -83,8 +83,7 @@ export class Answer {
   }
 
   get #isForEvents(): boolean {
-    const { type } = this.#request;
-    return type !== "EXACT_COUNTS_BINNED" && type !== "EXACT_XY_HISTOGRAM_BINNED";
+    return !isCount(this.#request);
   }
 
   #count({ cells, contexts }: Tally, toRequested = (cell: number) => cell): void {

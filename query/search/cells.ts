@@ -105,14 +105,13 @@ function unitsOf(request: SearchRequest, slice: Slice): readonly bigint[] {
   const buckets = BigInt(cellCount(request)) / bins;
   const cellsOf = (unit: bigint): bigint => (span / unit + 2n) * buckets;
   const grain = greatestDivisor(bin, begin);
-  const units = [grain, ...UNITS_NS].filter(
+  const units = [...new Set([grain, ...UNITS_NS])].filter(
     (unit) => grain % unit === 0n && cellsOf(unit) <= MAX_SLICE_CELLS,
   );
   const wanted =
     units.find((unit) => (bin / unit) % 2n === 0n && cellsOf(unit) <= WANTED_SLICE_CELLS) ??
-    units.find((unit) => unit !== grain) ??
-    grain;
-  return units.includes(wanted) ? [wanted, ...units.filter((unit) => unit !== wanted)] : [];
+    units.find((unit) => unit !== grain);
+  return wanted === undefined ? units : [wanted, ...units.filter((unit) => unit !== wanted)];
 }
 
 function greatestDivisor(a: bigint, b: bigint): bigint {

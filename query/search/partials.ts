@@ -9,25 +9,23 @@ import { tallyBytes, type Finds } from "./tally.ts";
 const ENTRY_BYTES = 100;
 
 /**
- * Names the finds of a slice by everything that they depend on: scope, pattern, the meaning of the cells,
- * what the range cuts off, and what the slice holds, by its statistics.
+ * Names the finds of a slice by everything that they depend on: scope, pattern, what the range cuts off, what
+ * the slice holds, by its statistics, and the meaning of the cells.
  *
  * @param prefixes of query and token both: two scopes never share finds
- * @param cells name of the layout of counts
+ * @returns from the name of the layout of counts
  */
-export function partialKey(
+export function partialKeys(
   request: SearchRequest,
   prefixes: Prefixes,
   slice: Slice,
-  cells: string,
-): string {
+): (cells: string) => string {
   const { customer, type, regex, begin, end, xSplits, ySplits } = request;
   const parts = [
     customer,
     joinPrefixes(prefixes),
     type,
     regex,
-    cells,
     type === "EXACT_XY_HISTOGRAM_BINNED" ? [xSplits, ySplits] : [],
     slice.firstHour,
     slice.lastHour,
@@ -35,7 +33,8 @@ export function partialKey(
     end <= slice.newest ? String(end) : "",
     slice.signature,
   ];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("base64");
+  const hash = createHash("sha256").update(JSON.stringify(parts)).digest("base64");
+  return (cells) => `${hash}/${cells}`;
 }
 
 /** Finds by their name, the least recently used forgotten first. */

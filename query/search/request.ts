@@ -12,6 +12,11 @@ export const searchTypes = [
 ] as const;
 export type SearchType = (typeof searchTypes)[number];
 
+/** Whether the answer is numbers, and not events. */
+export function isCount({ type }: { readonly type: SearchType }): boolean {
+  return type === "EXACT_COUNTS_BINNED" || type === "EXACT_XY_HISTOGRAM_BINNED";
+}
+
 export type Prefixes = readonly [string, string, string, string];
 
 /** A validated search; times in ns since the epoch, end exclusive. */

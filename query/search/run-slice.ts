@@ -6,7 +6,7 @@ import type { CompiledSearch } from "../language/search.ts";
 import { isInOneBin, type CellLayout } from "./cells.ts";
 import { cutKey } from "./key31.ts";
 import type { Slice } from "./slices.ts";
-import type { Prefixes, SearchRequest } from "./request.ts";
+import { isCount, type Prefixes, type SearchRequest } from "./request.ts";
 import {
   candidatesStatement,
   countsStatement,
@@ -155,8 +155,7 @@ async function decideCandidates(job: SliceJob): Promise<SliceOutcome> {
   const limit = isForKeys ? request.limit : job.limit;
   const newest = new NewestEvents(limit, isForKeys);
   const tally = new RunningTally();
-  const isTally =
-    request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
+  const isTally = isCount(request);
   await readEach(job, statement, {}, (row) => {
     const event = toEvent(row as Row);
     const decided = decide(event, job);

@@ -10,9 +10,9 @@ import type { CompiledSearch } from "../language/search.ts";
 import { Answer } from "./answer.ts";
 import type { Freshness } from "./freshness.ts";
 import { isInOneBin, layoutsOf, type CellLayout } from "./cells.ts";
-import { partialKey, type Partials } from "./partials.ts";
+import { partialKeys, type Partials } from "./partials.ts";
 import { planSearch, type Hour, type Plan } from "./plan.ts";
-import type { Prefixes, SearchRequest } from "./request.ts";
+import { isCount, type Prefixes, type SearchRequest } from "./request.ts";
 import { isDecidedByStore, runSlice } from "./run-slice.ts";
 import {
   FIRST_COUNTED_BYTES,
@@ -288,21 +288,21 @@ export class Scan {
     if (prefixes === undefined || layouts === undefined) {
       throw new TypeError("a search that may see nothing has no slices");
     }
-    const keyOf = ({ name }: CellLayout): string => partialKey(request, prefixes, slice, name);
+    const keyOf = partialKeys(request, prefixes, slice);
     // Statistics tell an hour's bin, and not where in it its events are, as finer layouts would have to.
     const isReusable = slice.source === "events" || layouts[0].name === "one";
     const limit = this.#limitOf(request);
     const reused = isReusable
       ? layouts
           .values()
-          .map((layout) => ({ layout, finds: partials.find(keyOf(layout), limit) }))
+          .map((layout) => ({ layout, finds: partials.find(keyOf(layout.name), limit) }))
           .find(({ finds }) => finds !== undefined)
       : undefined;
     const layout = reused?.layout ?? layouts[0];
     try {
       const finds = reused?.finds ?? (await this.#runSlice(index, slice, layout, prefixes, signal));
       if (finds === undefined) return;
-      if (isReusable && reused === undefined) partials.keep(keyOf(layout), finds);
+      if (isReusable && reused === undefined) partials.keep(keyOf(layout.name), finds);
       this.#states[index] = "scanned";
       this.#scannedBlocks += slice.blocks;
       const outcome = reused === undefined ? "scanned" : "reused";
@@ -370,10 +370,8 @@ export class Scan {
 
 /** Counts need every slice; of those of all events most are known without reading any. */
 export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): SliceOptions {
-  const isCount =
-    request.type === "EXACT_COUNTS_BINNED" || request.type === "EXACT_XY_HISTOGRAM_BINNED";
   const isOfAll =
-    isCount &&
+    isCount(request) &&
     compiled.matchesEverything &&
     request.xSplits.length === 0 &&
     request.ySplits.length === 0;

@@ -1,6 +1,6 @@
 // What is kept of slices is given back to the same question only, within its bound.
 import { describe, expect, test } from "vitest";
-import { partialKey, Partials } from "../../../query/search/partials.ts";
+import { partialKeys, Partials } from "../../../query/search/partials.ts";
 import { readSearchRequest, type Prefixes } from "../../../query/search/request.ts";
 import type { Finds } from "../../../query/search/tally.ts";
 import { sliceOf } from "./slice-fixture.ts";
@@ -17,7 +17,7 @@ function events(count: number, cutAt?: number, length = 1): Finds {
 }
 
 describe("the name of finds", () => {
-  const base = partialKey(requestOf(), none, slice, "one");
+  const base = partialKeys(requestOf(), none, slice)("one");
 
   test("is the same for a range that cuts nothing off, and for other limits and bins", () => {
     for (const form of [
@@ -27,32 +27,35 @@ describe("the name of finds", () => {
       { timeBins: "9" },
       { prefix0: "narrowed by the scope that is given" },
     ]) {
-      expect(partialKey(requestOf(form), none, slice, "one")).toBe(base);
+      expect(partialKeys(requestOf(form), none, slice)("one")).toBe(base);
     }
   });
 
   test.each<[string, () => string]>([
-    ["another customer", () => partialKey(requestOf({ customer: "b" }), none, slice, "one")],
-    ["another scope", () => partialKey(requestOf(), ["x", "", "", ""], slice, "one")],
+    ["another customer", () => partialKeys(requestOf({ customer: "b" }), none, slice)("one")],
+    ["another scope", () => partialKeys(requestOf(), ["x", "", "", ""], slice)("one")],
     [
       "the same text in another label",
-      () => partialKey(requestOf(), ["", "x", "", ""], slice, "one"),
+      () => partialKeys(requestOf(), ["", "x", "", ""], slice)("one"),
     ],
-    ["another pattern", () => partialKey(requestOf({ regex: ".*b.*" }), none, slice, "one")],
-    ["another type", () => partialKey(requestOf({ type: "BACKWARD_RESULTS" }), none, slice, "one")],
-    ["other cells", () => partialKey(requestOf(), none, slice, "grid/5")],
-    ["other hours", () => partialKey(requestOf(), none, { ...slice, lastHour: 104 }, "one")],
+    ["another pattern", () => partialKeys(requestOf({ regex: ".*b.*" }), none, slice)("one")],
+    [
+      "another type",
+      () => partialKeys(requestOf({ type: "BACKWARD_RESULTS" }), none, slice)("one"),
+    ],
+    ["other cells", () => partialKeys(requestOf(), none, slice)("grid/5")],
+    ["other hours", () => partialKeys(requestOf(), none, { ...slice, lastHour: 104 })("one")],
     [
       "events that came since",
-      () => partialKey(requestOf(), none, { ...slice, signature: "2" }, "one"),
+      () => partialKeys(requestOf(), none, { ...slice, signature: "2" })("one"),
     ],
     [
       "a range that cuts off the begin",
-      () => partialKey(requestOf({ beginTime: "1970-01-05 05:00:00" }), none, slice, "one"),
+      () => partialKeys(requestOf({ beginTime: "1970-01-05 05:00:00" }), none, slice)("one"),
     ],
     [
       "a range that cuts off the end",
-      () => partialKey(requestOf({ endTime: "1970-01-05 05:00:00" }), none, slice, "one"),
+      () => partialKeys(requestOf({ endTime: "1970-01-05 05:00:00" }), none, slice)("one"),
     ],
   ])("is another for %s", (_, key) => {
     expect(key()).not.toBe(base);
