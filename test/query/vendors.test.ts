@@ -1,32 +1,23 @@
 // Vendors' questions when the store has no room for them: they are polled for, given up, and counted.
-import express from "express";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TokenStore } from "../../ingest/tokens.ts";
-import { Limits } from "../../ingest/limits/limits.ts";
-import { Usage } from "../../ingest/limits/usage.ts";
-import { createVendorRoutes, type VendorRoutes } from "../../query/vendors.ts";
-import { Freshness } from "../../query/search/freshness.ts";
 import { StatementPool } from "../../query/search/statement-pool.ts";
-import { readConfig } from "../../schemas/config.ts";
 import { createInstruments } from "../../schemas/instruments.ts";
 import {
   encodeEvents,
   eventAt,
   insertEvents,
   openTestStore,
-  silentLogger,
   waitUntil,
   type TestStore,
 } from "../consumers/store/store-fixture.ts";
-import { serve, type LoopbackServer } from "../ingest/http-fixture.ts";
 import { openTempLog, type TempLog } from "../ingest/log/log-fixture.ts";
+import { serveVendors, type ServedVendors } from "./vendor-fixture.ts";
 
 let opened: TestStore;
 let temp: TempLog;
 let tokens: TokenStore;
-let usage: Usage;
-let vendors: VendorRoutes;
-let server: LoopbackServer;
+let server: ServedVendors;
 const pool = new StatementPool(1);
 const instruments = createInstruments(false);
 const secrets: Record<string, string> = {};
@@ -36,22 +27,13 @@ beforeAll(async () => {
   opened = await openTestStore();
   temp = await openTempLog();
   tokens = await TokenStore.open(temp.log);
-  usage = await Usage.open(temp.log);
-  vendors = await createVendorRoutes({
-    config: readConfig({}),
+  server = await serveVendors({
     log: temp.log,
     store: opened.reader,
-    pool,
-    freshness: new Freshness(() => temp.log.lag("store")),
     tokens,
-    limits: new Limits(usage),
-    usage,
+    pool,
     instruments,
-    logger: silentLogger,
   });
-  const app = express();
-  app.use(vendors.router);
-  server = await serve((request, response) => void app(request, response));
   for (const kind of ["logentries-read", "loggly-api"] as const) {
     secrets[kind] = (
       await tokens.create({ kind, customer: "acme", prefixes: ["", "", "", ""] })
@@ -72,9 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await vendors.close();
   await server[Symbol.asyncDispose]();
-  await usage.close();
   await tokens.close();
   await temp[Symbol.asyncDispose]();
   await opened[Symbol.asyncDispose]();

@@ -1,58 +1,35 @@
 // The API description has every route that is served, and no other.
-import express from "express";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createStoreClient } from "../../consumers/store/client.ts";
 import { doors } from "../../ingest/edge.ts";
-import { Limits } from "../../ingest/limits/limits.ts";
-import { Usage } from "../../ingest/limits/usage.ts";
 import { createOperations } from "../../ingest/operations.ts";
 import { TokenStore } from "../../ingest/tokens.ts";
 import { createSearchRoutes } from "../../query/search/routes.ts";
-import { Freshness } from "../../query/search/freshness.ts";
-import { createVendorRoutes, type VendorRoutes } from "../../query/vendors.ts";
-import { StatementPool } from "../../query/search/statement-pool.ts";
-import { readConfig } from "../../schemas/config.ts";
 import { createInstruments } from "../../schemas/instruments.ts";
 import { openApiDocument } from "../../schemas/openapi.ts";
-import { serve, type LoopbackServer } from "../ingest/http-fixture.ts";
 import { openTempLog, type TempLog } from "../ingest/log/log-fixture.ts";
+import { serveVendors, type ServedVendors } from "../query/vendor-fixture.ts";
 
 let temp: TempLog;
 let tokens: TokenStore;
-let usage: Usage;
-let vendors: VendorRoutes;
-let server: LoopbackServer;
+let server: ServedVendors;
 
 beforeAll(async () => {
   temp = await openTempLog();
   tokens = await TokenStore.open(temp.log);
-  usage = await Usage.open(temp.log);
-  vendors = await createVendorRoutes({
-    config: readConfig({}),
+  server = await serveVendors({
     log: temp.log,
     // Nothing is asked of it: a method that is not served is refused first.
     store: createStoreClient(
       { url: "http://127.0.0.1:1", username: "nobody", password: "", database: "none" },
       { maxConnections: 1, requestTimeoutMs: 1_000, settings: {} },
     ),
-    pool: new StatementPool(1),
-    freshness: new Freshness(() => temp.log.lag("store")),
     tokens,
-    limits: new Limits(usage),
-    usage,
-    instruments: createInstruments(false),
-    logger: pino({ level: "silent" }),
   });
-  const app = express();
-  app.use(vendors.router);
-  server = await serve((request, response) => void app(request, response));
 });
 
 afterAll(async () => {
-  await vendors.close();
   await server[Symbol.asyncDispose]();
-  await usage.close();
   await tokens.close();
   await temp[Symbol.asyncDispose]();
 });
@@ -101,7 +78,7 @@ const aliases = Object.entries(openApiDocument.paths).flatMap(([path, methods]) 
 
 test("every route of the vendors' retrieval is described", async () => {
   const served: string[] = [];
-  for (const path of new Set(pathsOf(vendors.router))) {
+  for (const path of new Set(pathsOf(server.router))) {
     if (isCatchAll(path)) continue;
     for (const method of await methodsOf(path)) served.push(`${method} ${describedPath(path)}`);
   }
@@ -118,7 +95,7 @@ test("every door, the search and every page of operations is described", () => {
 
 test("every route that is described is served", async () => {
   const served = new Set([...others(), "get /openapi.json"]);
-  for (const path of pathsOf(vendors.router)) {
+  for (const path of pathsOf(server.router)) {
     if (isCatchAll(path)) continue;
     for (const method of await methodsOf(path)) served.add(`${method} ${describedPath(path)}`);
   }

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeEvents, eventAt, insertEvents } from "../../consumers/store/store-fixture.ts";
 import { eventRecord, withPartition } from "../../ingest/log/log-fixture.ts";
-import { openVendorServer, STORE_GROUP, type VendorServer } from "./vendor-fixture.ts";
+import { STORE_GROUP } from "../vendor-fixture.ts";
+import { openVendorServer, type VendorServer } from "./vendor-fixture.ts";
 
 let server: VendorServer;
 let secret: string;

@@ -1,16 +1,10 @@
 // Consumption over hours that run and hours in the store: exact, in pages, and of the key's environment alone.
-import express from "express";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ConsumptionKeeper } from "../../../consumers/keep-consumption.ts";
 import { principalOf } from "../../../ingest/keys/permission.ts";
 import { Limits } from "../../../ingest/limits/limits.ts";
 import { Usage } from "../../../ingest/limits/usage.ts";
 import { TokenStore } from "../../../ingest/tokens.ts";
-import { Freshness } from "../../../query/search/freshness.ts";
-import { StatementPool } from "../../../query/search/statement-pool.ts";
-import { createVendorRoutes, type VendorRoutes } from "../../../query/vendors.ts";
-import { readConfig } from "../../../schemas/config.ts";
-import { createInstruments } from "../../../schemas/instruments.ts";
 import {
   openTestStore,
   select,
@@ -18,8 +12,8 @@ import {
   waitUntil,
   type TestStore,
 } from "../../consumers/store/store-fixture.ts";
-import { serve, type LoopbackServer } from "../../ingest/http-fixture.ts";
 import { openTempLog, type TempLog } from "../../ingest/log/log-fixture.ts";
+import { serveVendors, type ServedVendors } from "../vendor-fixture.ts";
 import { ask } from "../../support/keys.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -31,9 +25,7 @@ const none = ["", "", "", ""] as const;
 let opened: TestStore;
 let temp: TempLog;
 let tokens: TokenStore;
-let usage: Usage;
-let vendors: VendorRoutes;
-let server: LoopbackServer;
+let server: ServedVendors;
 const secrets: Record<string, string> = {};
 const ids: Record<string, string> = {};
 /** The hour that runs now, since 1970. */
@@ -91,28 +83,11 @@ beforeAll(async () => {
     return (row?.n ?? 0) >= HOURS - 1;
   });
   await keeper.close();
-  usage = await Usage.open(temp.log);
-  vendors = await createVendorRoutes({
-    config: readConfig({}),
-    log: temp.log,
-    store: opened.reader,
-    pool: new StatementPool(1),
-    freshness: new Freshness(() => temp.log.lag("store")),
-    tokens,
-    limits: new Limits(usage),
-    usage,
-    instruments: createInstruments(false),
-    logger: silentLogger,
-  });
-  const app = express();
-  app.use(vendors.router);
-  server = await serve((request, response) => void app(request, response));
+  server = await serveVendors({ log: temp.log, store: opened.reader, tokens });
 });
 
 afterAll(async () => {
-  await vendors.close();
   await server[Symbol.asyncDispose]();
-  await usage.close();
   await tokens.close();
   await temp[Symbol.asyncDispose]();
   await opened[Symbol.asyncDispose]();
