@@ -6,12 +6,7 @@ import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { SqlFragment } from "../language/sql-fragment.ts";
 import { planSearch } from "../search/plan.ts";
-import {
-  FIRST_COUNTED_BYTES,
-  LARGEST_DECIDED_BYTES,
-  type Slice,
-  type SliceOptions,
-} from "../search/slices.ts";
+import { LARGEST_DECIDED_BYTES, type Slice, type SliceOptions } from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
 import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
@@ -97,9 +92,7 @@ export class Engine {
     const { slices, blocks } = await this.#plan(
       question,
       asking,
-      question.search.isExact
-        ? { firstBytes: FIRST_COUNTED_BYTES, largestBytes: LARGEST_DECIDED_BYTES }
-        : {},
+      question.search.isExact ? { largestBytes: LARGEST_DECIDED_BYTES } : {},
     );
     const fold = new Fold(grouping);
     // Some figures of parts do not make the figure of the whole: those are of one statement.

@@ -31,6 +31,20 @@ export function compileCaptures(
   return regex && compileGroups(regex, isUnion, message, parameters);
 }
 
+/**
+ * Whether a capture that is not NULL is one of a message that matches: then whoever asks for captures need not ask
+ * for the match as well, which would run the expression twice.
+ */
+export function capturesDecide(pattern: Pattern): boolean {
+  if (!pattern.hasCapture || pattern.kind === "set" || pattern.kind === "union") return false;
+  return !mayCaptureNothing(pattern);
+}
+
+function mayCaptureNothing(pattern: Pattern): boolean {
+  if (pattern.kind === "capture") return pattern.name === "key" && mayBeEmpty(pattern.item);
+  return pattern.kind === "concat" && pattern.items.some(mayCaptureNothing);
+}
+
 /** @param isOptional the message may match the pattern without the part that holds the captures */
 function compileGroups(
   { text, captures }: CaptureRegex,
@@ -58,14 +72,14 @@ function compileGroups(
   return compiled;
 }
 
-/** '' is both an empty key and one that took no part: only one of the two may be possible. */
+/** '' is an empty key, one that took no part, or of another message: only one may be possible. */
 function keySql(
   { item }: Capture,
   captured: SqlFragment,
   isOptional: boolean,
 ): SqlFragment | undefined {
-  if (!isOptional) return sql`toNullable(${captured})`;
-  return mayBeEmpty(item) ? undefined : sql`nullIf(${captured}, '')`;
+  if (!mayBeEmpty(item)) return sql`nullIf(${captured}, '')`;
+  return isOptional ? undefined : sql`toNullable(${captured})`;
 }
 
 function mayBeEmpty(pattern: Pattern): boolean {

@@ -1,7 +1,7 @@
 // Searches in the logging24 dialect, compiled: what ClickHouse is asked, and what is left to decide.
 import { readNumber } from "./captured-number.ts";
 import { captureNamesOf } from "./capture-regex.ts";
-import { compileCaptures, type CaptureSql } from "./captures.ts";
+import { capturesDecide, compileCaptures, type CaptureSql } from "./captures.ts";
 import { findSpans } from "./extraction.ts";
 import { requiredLiterals, type Clause } from "./literals.ts";
 import { parseLogging24 } from "./logging24.ts";
@@ -9,7 +9,9 @@ import { Matcher } from "./matcher.ts";
 import type { CaptureName, Pattern } from "./pattern.ts";
 import { toPredicate, type Predicate } from "./predicate.ts";
 import { compilePredicate } from "./sql.ts";
+import { joinTerms } from "./sql-conjunction.ts";
 import { raw, SqlParameters, type SqlFragment } from "./sql-fragment.ts";
+import { compileLiterals } from "./sql-match.ts";
 
 /** What an event's captures are; a name is present if the pattern has it, null = it took no part. */
 export interface Captures {
@@ -32,6 +34,11 @@ export interface CompiledSearch {
   readonly captureNames: readonly CaptureName[];
   /** Of events that match. Empty when `captureIsExact` is not true. */
   readonly captures: CaptureSql;
+  /**
+   * As `where`, for who takes only events that have a capture: where `captures` of other events are NULL it asks no more
+   * than what is cheaper than they are.
+   */
+  readonly captureWhere: SqlFragment | undefined;
   /** Whether `captures` has every capture; if not, ask `extract` of the events. */
   readonly captureIsExact: boolean;
   /** The captures of an event, null if it does not match. Linear in its length. */
@@ -62,8 +69,11 @@ export function compileSearch(text: string, options: CompileOptions = {}): Compi
   const pattern = parseLogging24(text);
   const predicate = toPredicate(pattern);
   const hasVectorscan = options.hasVectorscan ?? true;
-  const { where, isExact } = compilePredicate(predicate, { parameters, message, hasVectorscan });
+  const target = { parameters, message, hasVectorscan };
+  const { where, isExact } = compilePredicate(predicate, target);
   const captures = compileCaptures(pattern, message, parameters);
+  const isDecided = captures !== undefined && capturesDecide(pattern);
+  const literals = isDecided ? compileLiterals(pattern, message, target) : undefined;
   const captureNames = captureNamesOf(pattern);
   const matcher = new Matcher(pattern);
   return {
@@ -74,6 +84,7 @@ export function compileSearch(text: string, options: CompileOptions = {}): Compi
     check: (event) => matcher.check(event),
     captureNames,
     captures: captures ?? {},
+    captureWhere: literals !== undefined && literals.terms.length > 0 ? joinTerms(literals) : where,
     captureIsExact: captures !== undefined,
     extract: (event) => extract(matcher, captureNames, event),
     requiredLiterals: requiredLiterals(pattern),

@@ -37,23 +37,16 @@ function compileSimple(pattern: Pattern, text: SqlFragment, target: SqlTarget): 
   const { parameters } = target;
   const { items, isOpenLeft, isOpenRight } = trim(pattern);
   if (isOpenLeft && isOpenRight && items.length === 0) return always;
-  const matches = (regex: string) => sql`match(${text}, ${parameters.string(regex)})`;
   const literal = isOpenLeft && isOpenRight ? literalTextOf(concat(items)) : undefined;
-  if (literal !== undefined && literal !== "") return exactly("literal", matches(quote(literal)));
+  if (literal !== undefined && literal !== "") {
+    return exactly("literal", matches(text, quote(literal), target));
+  }
   const equal = isOpenLeft || isOpenRight ? undefined : literalTextOf(concat(items));
   // Labels are of the primary key, which knows this form; the message's index knows the other.
   if (equal !== undefined && text !== target.message) {
     return exactly("literal", sql`${text} = ${parameters.string(equal)}`);
   }
-  const clauses = requiredLiterals(pattern)
-    .slice(0, maxLiteralTerms)
-    .filter(
-      (clause, index) => index === 0 || clause.every((part) => part.length >= minIndexedLength),
-    );
-  const terms = clauses.map((clause): Term => ({
-    rank: "literal",
-    fragment: literalTerm(clause, text, target, matches),
-  }));
+  const terms = literalTerms(pattern, text, target);
   const caseless = terms.length === 0 ? longestCaseless(items) : "";
   if (caseless !== "") {
     const fragment = sql`positionCaseInsensitive(${text}, ${parameters.string(caseless)}) > 0`;
@@ -66,7 +59,22 @@ function compileSimple(pattern: Pattern, text: SqlFragment, target: SqlTarget): 
   // An anchored expression fails early by itself.
   if (terms.length === 0 && isOpenLeft) terms.push(...vectorscanTerm(pattern, text, target));
   const rank = terms.length > 0 ? "regex with literal" : "regex";
-  return { terms: [...terms, { rank, fragment: matches(regex.text) }], isExact: regex.isExact };
+  const fragment = matches(text, regex.text, target);
+  return { terms: [...terms, { rank, fragment }], isExact: regex.isExact };
+}
+
+/** The texts that a pattern needs, and nothing dearer; without terms where it needs none. */
+export function compileLiterals(given: Pattern, text: SqlFragment, target: SqlTarget): Conjunction {
+  return { terms: literalTerms(withoutCaptures(given), text, target), isExact: false };
+}
+
+function literalTerms(pattern: Pattern, text: SqlFragment, target: SqlTarget): Term[] {
+  return requiredLiterals(pattern)
+    .slice(0, maxLiteralTerms)
+    .filter(
+      (clause, index) => index === 0 || clause.every((part) => part.length >= minIndexedLength),
+    )
+    .map((clause) => ({ rank: "literal", fragment: literalTerm(clause, text, target) }));
 }
 
 const known = { re2: new WeakMap<Pattern, Known>(), vectorscan: new WeakMap<Pattern, Known>() };
@@ -84,16 +92,15 @@ function knownRegex(pattern: Pattern, engine: Engine): Regex | undefined {
   return found.regex;
 }
 
-function literalTerm(
-  clause: Clause,
-  text: SqlFragment,
-  { parameters }: SqlTarget,
-  matches: (regex: string) => SqlFragment,
-): SqlFragment {
+function literalTerm(clause: Clause, text: SqlFragment, target: SqlTarget): SqlFragment {
   const [only = ""] = clause;
   // match, not position: the n-gram index knows the one and not the other.
-  if (clause.length === 1) return matches(quote(only));
-  return sql`multiSearchAny(${text}, ${parameters.strings(clause)})`;
+  if (clause.length === 1) return matches(text, quote(only), target);
+  return sql`multiSearchAny(${text}, ${target.parameters.strings(clause)})`;
+}
+
+function matches(text: SqlFragment, regex: string, { parameters }: SqlTarget): SqlFragment {
+  return sql`match(${text}, ${parameters.string(regex)})`;
 }
 
 /** The longest run of ASCII in which both cases of the letters match; "" = none worth a search. */

@@ -15,7 +15,6 @@ import { planSearch, type Hour, type Plan } from "./plan.ts";
 import { isCount, type Prefixes, type SearchRequest } from "./request.ts";
 import { isDecidedByStore, runSlice } from "./run-slice.ts";
 import {
-  FIRST_COUNTED_BYTES,
   LARGEST_DECIDED_BYTES,
   LARGEST_SENT_BYTES,
   type Slice,
@@ -32,7 +31,8 @@ const FIRST_BACKOFF_MS = 100;
 const FULL_PROGRESS = 2 ** 32;
 const MEBIBYTE = 1024 * 1024;
 const FIRST_PRUNED_BYTES = 128 * MEBIBYTE;
-const MANY_THREADS_BYTES = 64 * MEBIBYTE;
+/** Below, starting threads takes longer than they save. */
+const MANY_THREADS_BYTES = 8 * MEBIBYTE;
 /** What the store's users may ask for (schemas/users.sql). */
 const MAX_THREADS = 4;
 /** The index holds texts of four bytes (schemas/tables/001-events.sql). */
@@ -87,6 +87,8 @@ export class Scan {
   #running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #isShown = false;
+  /** While slices are scanned one by one. */
+  #isFillingAlone = false;
 
   constructor(options: ScanOptions) {
     this.#options = options;
@@ -246,6 +248,7 @@ export class Scan {
   async #fillAlone(plan: Plan, stop: AbortController): Promise<void> {
     const { limit } = this.#options.request;
     let isNearlyFull = true;
+    this.#isFillingAlone = true;
     while (isNearlyFull && (await this.#scanNext(plan, stop))) {
       const { wanted } = this.#answer;
       const next = plan.slices[this.#states.indexOf("waiting")];
@@ -254,6 +257,7 @@ export class Scan {
         .reduce((sum, { bytes }) => sum + bytes, 0);
       isNearlyFull = (next?.bytes ?? 0) * (limit - wanted) >= scannedBytes * wanted;
     }
+    this.#isFillingAlone = false;
   }
 
   /** Takes slices, newest first, until none is left or the answer is certain. */
@@ -355,10 +359,10 @@ export class Scan {
     return outcome.finds;
   }
 
-  /** Statements of one thread cost the least; but the last one would be long about it alone. */
+  /** Statements of one thread cost the least; but one that nothing runs beside would be long about it. */
   #threadsFor({ bytes }: Slice): number {
-    const isLast = !this.#states.includes("waiting");
-    if (!isLast || bytes < MANY_THREADS_BYTES) return 1;
+    const isAlone = this.#isFillingAlone || !this.#states.includes("waiting");
+    if (!isAlone || bytes < MANY_THREADS_BYTES) return 1;
     return Math.min(this.#options.pool.limit, MAX_THREADS);
   }
 
@@ -381,9 +385,7 @@ export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): 
   return {
     largestBytes,
     // A count is certain only with the last slice, and newest events of keys mostly are: no need to begin small.
-    ...(!isList(request) && {
-      firstBytes: isPrunedByIndex(compiled) ? FIRST_PRUNED_BYTES : FIRST_COUNTED_BYTES,
-    }),
+    ...(!isList(request) && isPrunedByIndex(compiled) && { firstBytes: FIRST_PRUNED_BYTES }),
     // What no other search would find yet is not counted either.
     isCounted: ({ isSettled, oldest, newest }: Hour) =>
       isOfAll && isSettled && isInOneBin(request, oldest, newest),

@@ -38,12 +38,12 @@ export function eventsStatement(
 /** Rows `[time, ingested, prefix0..3, message, key]` of the newest event of each key. */
 export function keysStatement(
   request: SearchRequest,
-  { where, captures }: CompiledSearch,
+  { captureWhere, captures }: CompiledSearch,
   prefixes: Prefixes,
   slice: Slice,
   limit: number,
 ): Statement {
-  const source = sourceOf(request, where, prefixes, slice);
+  const source = sourceOf(request, captureWhere, prefixes, slice);
   const key = captures.key;
   if (key === undefined) throw new TypeError("a search for keys needs the capture key");
   return {
@@ -80,15 +80,16 @@ export function keysStatement(
  */
 export function countsStatement(
   request: SearchRequest,
-  { where, captures }: CompiledSearch,
+  { where, captureWhere, captures }: CompiledSearch,
   prefixes: Prefixes,
   slice: Slice,
   layout: CellLayout,
 ): Statement {
-  const source = sourceOf(request, where, prefixes, slice);
   const isHistogram = request.type === "EXACT_XY_HISTOGRAM_BINNED";
   const x = isHistogram && request.xSplits.length > 0 ? captures.x : undefined;
   const y = isHistogram && request.ySplits.length > 0 ? captures.y : undefined;
+  const isOfCaptured = x !== undefined || y !== undefined;
+  const source = sourceOf(request, isOfCaptured ? captureWhere : where, prefixes, slice);
   const captured = [
     ...(x === undefined ? [] : [`${x.text} AS x`]),
     ...(y === undefined ? [] : [`${y.text} AS y`]),

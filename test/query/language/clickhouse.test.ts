@@ -51,13 +51,18 @@ describe("on ClickHouse", () => {
     await opened[Symbol.asyncDispose]();
   });
 
-  async function select(search: CompiledSearch): Promise<Row[]> {
-    const { where, captures } = search;
+  async function select(
+    { captures }: CompiledSearch,
+    where: CompiledSearch["where"],
+    isOfCaptured = false,
+  ): Promise<Row[]> {
+    const took = Object.values(captures).map(({ text }) => `isNotNull(${text})`);
+    const conditions = [where?.text ?? "1", ...(isOfCaptured ? [`(${took.join(" OR ")})`] : [])];
     const columns = Object.entries(captures).map(([name, { text }]) =>
       name === "key" ? `hex(${text}) AS key` : `${text} AS ${name}`,
     );
     const result = await client.query({
-      query: `SELECT ${["n", ...columns].join(", ")} FROM ${table} WHERE ${where?.text ?? "1"}`,
+      query: `SELECT ${["n", ...columns].join(", ")} FROM ${table} WHERE ${conditions.join(" AND ")}`,
       query_params: Object.assign(
         {},
         where?.params,
@@ -68,11 +73,26 @@ describe("on ClickHouse", () => {
     return result.json<Row>();
   }
 
+  /** Events with captures that only the condition for captures lets through, or does not. */
+  async function falselyCaptured(
+    search: CompiledSearch,
+    found: ReadonlyMap<number, Row>,
+  ): Promise<unknown[]> {
+    const { captures, captureWhere, isExact, captureIsExact, captureNames } = search;
+    if (!isExact || !captureIsExact || captureNames.length === 0) return [];
+    const rows = await select(search, captureWhere, true);
+    const expected = [...found.values()].filter(({ n: _, ...values }) =>
+      Object.values(values).some((value) => value !== null),
+    );
+    if (isDeepStrictEqual(numbersOf(rows), numbersOf(expected))) return [];
+    return [{ captures, captureWhere, rows, expected }];
+  }
+
   /** What ClickHouse says of a pattern and should not, or the other way round. */
   async function differencesOf(pattern: string): Promise<unknown[]> {
     const search = compileSearch(pattern);
-    const found = new Map((await select(search)).map((row) => [row.n, row]));
-    const differences: unknown[] = [];
+    const found = new Map((await select(search, search.where)).map((row) => [row.n, row]));
+    const differences = await falselyCaptured(search, found);
     for (const [n, event] of events.entries()) {
       const row = found.get(n);
       const isMatch = search.check(event);
@@ -99,6 +119,10 @@ describe("on ClickHouse", () => {
     );
   });
 });
+
+function numbersOf(rows: readonly Row[]): number[] {
+  return rows.map(({ n }) => n).toSorted((a, b) => a - b);
+}
 
 function toRow({ x, y, key }: Captures): Omit<Row, "n"> {
   return {

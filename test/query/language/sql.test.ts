@@ -118,7 +118,7 @@ describe("captures", () => {
     ['.*user="(?<key>[^"]*)".*', { key: 'toNullable(extract(message, "user=\\"([^\\x22]*)\\""))' }],
     [
       ".*(account|user|id)=(?<key>GET|GETX) .*",
-      { key: 'toNullable(extract(message, "(?:id|user|account)=(GETX|GET) "))' },
+      { key: "nullIf(extract(message, \"(?:id|user|account)=(GETX|GET) \"), '')" },
     ],
     [
       ".*a=(?<key>\\w+).*|.*b.*",
@@ -150,6 +150,25 @@ describe("captures", () => {
     "a(?<key>b*)c|.*",
   ])("%s is extracted by the exact matcher", (pattern) => {
     expect(compileSearch(pattern)).toMatchObject({ captures: {}, captureIsExact: false });
+  });
+});
+
+describe("of events with captures", () => {
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    [".*took (?<y>(?int))ms.*", 'match(message, "took ")'],
+    [".*\\[(?<key>w-\\d+)\\].*", 'match(message, "\\[w-")'],
+    // An empty key looks like none.
+    [".*u=(?<key>\\w*);.*", 'match(message, "u=") AND match(message, "u=[0-9A-Z\\x5fa-z]*;")'],
+    // Nothing is cheaper than the captures: few of them are worth taking out.
+    ["(?<x>\\d+)", 'match(message, "^[0-9]+$")'],
+    [
+      "(.*a=(?<x>\\d+).*)&(.*bc.*)",
+      'match(message, "a=") AND match(message, "bc") AND match(message, "a=[0-9]")',
+    ],
+  ];
+
+  test.for(cases)("%s is asked what its captures do not decide", ([pattern, expected]) => {
+    expect(show(compileSearch(pattern).captureWhere)).toBe(expected);
   });
 });
 

@@ -69,7 +69,7 @@ describe("slices", () => {
 
   test("begin small and grow, for searches that may end early", () => {
     const given = Array.from({ length: 512 }, (_, index) => hourOf(511 - index));
-    const sizes = formSlices(given).map(({ bytes }) => bytes / MIB);
+    const sizes = formSlices(given, { firstBytes: 16 * MIB }).map(({ bytes }) => bytes / MIB);
     expect(sizes).toEqual([8, 24, 96, 96, 96, 96, 96]);
   });
 
