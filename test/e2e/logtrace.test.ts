@@ -57,7 +57,10 @@ function send(path: string, key: string | undefined, init: RequestInit = {}): Pr
   const secret = keys[key ?? ""]?.secret ?? key;
   return ask(`${service.url}${path}`, {
     ...init,
-    headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
+    headers: {
+      "content-type": "application/json",
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+    },
   });
 }
 
