@@ -223,7 +223,8 @@ function readQuoted(cursor: QueryCursor): string | undefined {
   );
 }
 
-const bareValue = /[^\s()"',]+/y;
+/** Up to an operator that joins terms, or the bar before a command. */
+const bareValue = /(?:(?!&&)[^\s()"',|])+/y;
 
 function readValue(cursor: QueryCursor): string {
   const text = readQuoted(cursor) ?? take(cursor, bareValue)?.[0];

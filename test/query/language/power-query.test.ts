@@ -47,6 +47,7 @@ describe("on ClickHouse", () => {
       ["restart", ["timestamp", "message"], [["1795132804000000000", "restart"]]],
       ["| group count()", ["count()"], [[5]]],
       ["status=200 | group n = count()", ["n"], [[2]]],
+      ["status==200|group n=count()|limit 1", ["n"], [[2]]],
       ["| filter status >= 400 | group count()", ["count()"], [[2]]],
       [
         "| group count() by status | sort status",
