@@ -207,7 +207,8 @@ function readSubqueries(cursor: QueryCursor, filters: Predicate[]): PowerSubquer
 
 function readJoin(cursor: QueryCursor, name: string, parts: readonly PowerSubquery[]): PowerSource {
   skipBlanks(cursor);
-  if (take(cursor, /on(?![\p{L}\p{N}_])/iuy) === null) {
+  // The vendor's older documents write "by".
+  if (take(cursor, /(?:on|by)(?![\p{L}\p{N}_])/iuy) === null) {
     throw queryError(
       cursor.at,
       `expected "on" but found ${found(cursor)}`,

@@ -366,7 +366,7 @@ describe("on ClickHouse", () => {
         ],
       ],
       [
-        "| join a = (| group count() by b = ms * 1), c = (| group m = min(ms)) on a.b = c.m | columns b, m = c.m",
+        "| join a = (| group count() by b = ms * 1), c = (| group m = min(ms)) by a.b = c.m | columns b, m = c.m",
         ["b", "m"],
         [[8, 8]],
       ],
