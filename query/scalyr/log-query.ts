@@ -106,13 +106,18 @@ function toMatch(event: FoundEvent, session: string, columns: readonly string[] 
   return {
     timestamp: String(time),
     message,
-    severity: Number(severity ?? DEFAULT_SEVERITY),
+    severity: severityOf(severity),
     session,
     thread,
     // The vendor's documents say fields, its clients read attributes.
     attributes: shown,
     fields: shown,
   };
+}
+
+/** One of the vendor's, finest to fatal: its clients look the number up in a list of seven. */
+function severityOf(text: string | undefined): number {
+  return text !== undefined && /^[0-6]$/.test(text) ? Number(text) : DEFAULT_SEVERITY;
 }
 
 /** What every match has beside its fields. */

@@ -46,8 +46,14 @@ beforeAll(async () => {
     keys[name] = await createKey(service, kind, options);
   }
   const events = Array.from({ length: total }, (_, n) => eventOf(n));
-  await ingest(service, toNdjson([...events, { ...eventOf(1), prefix3: "loggly" }]));
-  await waitForCount(service, { regex: ".*" }, total + 1);
+  const odd = {
+    ...eventOf(0),
+    time: new Date(now - 48 * 3_600_000).toISOString(),
+    message: "odd",
+    attributes: { severity: "12" },
+  };
+  await ingest(service, toNdjson([...events, odd, { ...eventOf(1), prefix3: "loggly" }]));
+  await waitForCount(service, { regex: ".*" }, total + 2);
   await untilAnswered(() => post("/api/query", {}));
 });
 
@@ -109,6 +115,11 @@ describe("log queries", () => {
       sessions: { s0: { serverHost: "web-1", tier: "prod" } },
       executionTime: expect.any(Number) as number,
     });
+  });
+
+  test("a severity that the vendor does not have is shown as its default", async () => {
+    const { json } = await post("/api/query", { filter: "odd", startTime: "3d" });
+    expect((json as Matches).matches).toMatchObject([{ message: "odd", severity: 3 }]);
   });
 
   test("columns are the fields that are shown, of a JSON message, too", async () => {
