@@ -400,6 +400,7 @@ describe("refusals", () => {
     ["/api/facetQuery", { startTime: "1h" }],
     ["/api/timeseriesQuery", { queries: [] }],
     ["/api/timeseriesQuery", { queries: ["a"] }],
+    ["/api/timeseriesQuery", { queries: [{ timeseriesId: "t-1", startTime: "1h" }] }],
     ["/api/powerQuery", { startTime: "1h" }],
     ["/api/powerQuery", { startTime: "1h", query: "a | dataset 'b'" }],
     ["/api/powerQuery", { startTime: "1h", query: "a | columns b = wish(1)" }],
