@@ -60,8 +60,10 @@ export async function queryLogs(
   const sessions: Record<string, Record<string, string>> = {};
   const matches = ascending.map((event) => {
     const { id, attributes } = sessionOf(event);
-    sessions[id] = attributes;
-    return toMatch(event, id, columns);
+    const shared = (sessions[id] ??= attributes);
+    // An event may have another server's fields than its session: it shows them itself.
+    const own = Object.entries(attributes).filter(([name, value]) => shared[name] !== value);
+    return toMatch(event, id, columns, Object.fromEntries(own));
   });
   return {
     json: {
@@ -93,13 +95,20 @@ function readOrder(fields: ScalyrRequest["fields"]): Order {
   return fields["startTime"] !== undefined && fields["endTime"] === undefined ? "oldest" : "newest";
 }
 
-function toMatch(event: FoundEvent, session: string, columns: readonly string[] | undefined) {
+/** @param own fields of the server that are not those of the session */
+function toMatch(
+  event: FoundEvent,
+  session: string,
+  columns: readonly string[] | undefined,
+  own: Readonly<Record<string, string>>,
+) {
   const { time, message, prefixes, attributes } = event;
   const { severity, session: _, thread = "", ...others } = attributes;
   const [, logfile, parser] = prefixes;
   const all: Record<string, string> = {
     ...(logfile !== "" && { logfile }),
     ...(parser !== "" && { parser }),
+    ...own,
     ...Object.fromEntries(Object.entries(others).filter(([name]) => !isOfServer(name))),
   };
   const shown = columns === undefined ? all : pick(event, columns);

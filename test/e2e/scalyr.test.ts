@@ -50,7 +50,8 @@ beforeAll(async () => {
     ...eventOf(0),
     time: new Date(now - 48 * 3_600_000).toISOString(),
     message: "odd",
-    attributes: { severity: "12" },
+    prefix0: "web-9",
+    attributes: { severity: "12", session: "s0" },
   };
   await ingest(service, toNdjson([...events, odd, { ...eventOf(1), prefix3: "loggly" }]));
   await waitForCount(service, { regex: ".*" }, total + 2);
@@ -120,6 +121,19 @@ describe("log queries", () => {
   test("a severity that the vendor does not have is shown as its default", async () => {
     const { json } = await post("/api/query", { filter: "odd", startTime: "3d" });
     expect((json as Matches).matches).toMatchObject([{ message: "odd", severity: 3 }]);
+  });
+
+  test("an event of another server than its session's shows it itself", async () => {
+    const { json } = await post("/api/query", {
+      filter: "odd or n == 36",
+      startTime: "3d",
+      endTime: "NOW",
+    });
+    expect(json).toMatchObject({ sessions: { s0: { serverHost: "web-9" } } });
+    expect((json as Matches).matches.map(({ attributes }) => attributes)).toEqual([
+      { logfile: "/var/log/app" },
+      { logfile: "/var/log/app", serverHost: "web-1", tier: "prod", n: "36" },
+    ]);
   });
 
   test("columns are the fields that are shown, of a JSON message, too", async () => {
