@@ -10,7 +10,7 @@ import {
 import { compileExpression } from "./power-expression-sql.ts";
 import type { PowerExpression } from "./power-expression.ts";
 import { groupTable } from "./power-group-sql.ts";
-import type { PowerCommand, PowerPart, PowerQuery } from "./power-query.ts";
+import { rankColumn, type PowerCommand, type PowerPart, type PowerQuery } from "./power-query.ts";
 import { orderBy, withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
 import { asBoolean, asText, orderOf, type PowerSql } from "./power-value.ts";
 import { joinSql, raw, sql, type SqlFragment, type SqlParameters } from "./sql-fragment.ts";
@@ -174,11 +174,10 @@ class Compiler {
         return groupTable(command, table, this.#scope);
       case "sort":
         return this.#sort(command.keys, table);
-      case "limit": {
-        const limit = raw(String(command.count));
-        const from = sql`(SELECT * FROM ${table.from}${orderBy(table)} LIMIT ${limit})`;
-        return { ...table, from, isLimited: true };
-      }
+      case "limit":
+        return limited(table, command.count);
+      case "top":
+        return this.#top(command, table);
       case "parse":
         return this.#parse(command, table);
       case "transpose": {
@@ -211,6 +210,23 @@ class Compiler {
     );
   }
 
+  /** Of equal values the first groups count. */
+  #top(
+    { value, by, count }: Extract<PowerCommand, { kind: "top" }>,
+    table: PowerTable,
+  ): PowerTable {
+    const grouped = groupTable({ kind: "group", columns: [value], by }, table, this.#scope);
+    const key = { kind: "name", name: value.name, offset: 0 } as const;
+    const first = limited(this.#sort([{ expression: key, isDescending: true }], grouped), count);
+    const place = this.#scope.nextName();
+    const order = joinSql(first.order, ", ");
+    return {
+      ...first,
+      from: sql`(SELECT *, toFloat64(row_number() OVER (ORDER BY ${order})) AS ${place} FROM ${first.from})`,
+      columns: new Map([[rankColumn, { type: "number", fragment: place }], ...first.columns]),
+    };
+  }
+
   /** Rows that are equal stay in the order they had. */
   #sort(keys: Extract<PowerCommand, { kind: "sort" }>["keys"], table: PowerTable): PowerTable {
     const selected: SqlFragment[] = [];
@@ -224,6 +240,12 @@ class Compiler {
     const from = sql`(SELECT *, ${joinSql(selected, ", ")} FROM ${table.from})`;
     return { ...table, from, order: [...order, ...table.order] };
   }
+}
+
+/** The first rows of the table's order. */
+function limited(table: PowerTable, count: number): PowerTable {
+  const from = sql`(SELECT * FROM ${table.from}${orderBy(table)} LIMIT ${raw(String(count))})`;
+  return { ...table, from, isLimited: true };
 }
 
 /** @throws LogboomError BAD_REQUEST when ClickHouse would not read the statement */

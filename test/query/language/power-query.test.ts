@@ -50,6 +50,27 @@ describe("on ClickHouse", () => {
       ["status==200|group n=count()|limit 1", ["n"], [[2]]],
       ["| filter status >= 400 | group count()", ["count()"], [[2]]],
       [
+        "| top 2 count() by user",
+        ["rank", "user", "count()"],
+        [
+          [1, "alice", 2],
+          [2, null, 2],
+        ],
+      ],
+      [
+        "ms == * | top 3 slowest = max(ms) by user, host = serverHost | filter slowest < 100",
+        ["rank", "user", "host", "slowest"],
+        [
+          [2, "Bob", "web-2", 30],
+          [3, "alice", "web-1", 12],
+        ],
+      ],
+      [
+        "| join a = (| top 1 n = count() by status), b = (| group m = max(ms) by status) on status",
+        ["status", "rank", "n", "m"],
+        [["200", 1, 2, 30]],
+      ],
+      [
         "| group count() by status | sort status",
         ["status", "count()"],
         [
@@ -477,6 +498,13 @@ test.for([
   ["| union (b), c", 13],
   ["| union (".repeat(150), 909],
   [`| union ${Array.from({ length: 11 }, () => "(a)").join(",")}`, 50],
+  ["a | top 0 count() by b", 8],
+  ["a | top 5 count()", 10],
+  ["a | top 5 count(), sum(c) by b", 10],
+  ["a | top 5 rank = count() by b", 10],
+  ["a | top 5 count() by rank", 10],
+  ["a | top 5 b = count() by b", 10],
+  ["a | top 5 nonsense by", 21],
   ["a | transpose", 13],
   ["a | transpose b on", 18],
   ["a | let x = 1e999", 12],
@@ -519,6 +547,7 @@ test("no text hangs, overflows or breaks the parser", () => {
     " | ",
     "let x=",
     "group count()",
+    "top 5 count()",
     " by ",
     "columns ",
     "(",
