@@ -11,6 +11,7 @@ import {
   readPowerText,
   type PowerExpression,
 } from "./power-expression.ts";
+import { isComparison, readComparison, type PowerComparison } from "./power-compare.ts";
 import { readParseFormat } from "./power-format.ts";
 import { and, type Predicate } from "./predicate.ts";
 import {
@@ -102,6 +103,8 @@ export interface PowerPart {
 export interface PowerQuery extends PowerPart {
   /** What the events must pass of which tables are made. */
   readonly filters: readonly Predicate[];
+  /** Present where it is to be asked of another time as well. */
+  readonly comparison: PowerComparison | undefined;
 }
 
 const maxFilters = 10;
@@ -114,7 +117,7 @@ export const rankColumn = "rank";
 const commandName =
   /(filter|let|parse|group|sort|limit|nolimit|top|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
 const commandNames =
-  "filter, let, parse, group, sort, limit, nolimit, top, columns, transpose, union or join";
+  "filter, let, parse, group, sort, limit, nolimit, top, columns, transpose, compare, union or join";
 
 /** @throws LogboomError BAD_REQUEST with `details.offset` in UTF-16 code units of the text */
 export function parsePowerQuery(text: string): PowerQuery {
@@ -122,8 +125,9 @@ export function parsePowerQuery(text: string): PowerQuery {
   const cursor = { ...openQuery(text), text: withoutComments(text) };
   const filters: Predicate[] = [];
   const part = readPart(cursor, filters);
+  const comparison = readComparison(cursor);
   skipBlanks(cursor);
-  if (cursor.at === cursor.text.length) return { ...part, filters };
+  if (cursor.at === cursor.text.length) return { ...part, filters, comparison };
   throw queryError(cursor.at, `unexpected ${found(cursor)}`, "write | before a command");
 }
 
@@ -149,7 +153,7 @@ function readPart(cursor: QueryCursor, filters: Predicate[]): PowerPart {
   const isBare = cursor.at === begin;
   const commands: PowerCommand[] = [];
   let source: PowerSource | undefined;
-  for (let count = 0; accept(cursor, "|"); count += 1) {
+  for (let count = 0; !isComparison(cursor) && accept(cursor, "|"); count += 1) {
     skipBlanks(cursor);
     const offset = cursor.at;
     const name = take(cursor, commandName)?.[1];

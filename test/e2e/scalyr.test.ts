@@ -314,6 +314,31 @@ describe("figures", () => {
   });
 });
 
+test("power queries compare figures with those of another time", async () => {
+  const half = { startTime: String(begin + 20 * 60_000), endTime: String(now) };
+  const ask = (query: string) => post("/api/powerQuery", { query, ...half });
+  const byHost = await ask(
+    "| group c = count(), most = max(n) by serverHost | sort -c, serverHost | compare before = timeshift(queryspan())",
+  );
+  expect(byHost.json).toMatchObject({
+    status: "success",
+    matchingEvents: 20,
+    omittedEvents: 0,
+    columns: ["serverHost", "c", "most", "c (before)", "most (before)"].map((name) => ({ name })),
+    values: [
+      ["web-1", 10, 38, 10, 18],
+      ["web-2", 10, 39, 10, 19],
+    ],
+  });
+  const byTime = await ask(
+    "| group c = count() by t = timebucket('10m') | compare timeshift('-20m')",
+  );
+  const { values } = byTime.json as { values: number[][] };
+  expect(values.length).toBeGreaterThan(1);
+  expect(values.map(([, , before]) => before)).toEqual(values.map(([, c]) => c));
+  expect((await ask("error | compare timeshift('1h')")).status).toBe(400);
+});
+
 test("bodies may be written in the vendor's relaxed JSON", async () => {
   const text = Buffer.from("error number 36");
   const length = Buffer.alloc(4);
