@@ -1,6 +1,7 @@
 // LogTrace's ingest over HTTP: JSON batches of up to 5,000 events.
 import { isUtf8 } from "node:buffer";
 import { errorCatalogue, LogboomError } from "../../schemas/errors.ts";
+import { eventTimeRange } from "../../schemas/time.ts";
 import { requireEnvironment, type Principal } from "../keys/permission.ts";
 import type { Door, DoorRequest, IncomingEvent } from "./door.ts";
 import { locateJsonFault } from "./json-fault.ts";
@@ -78,6 +79,10 @@ function* events(
     if (typeof named === "string" && environment !== undefined)
       requireEnvironment(principal, named);
     const event = logtraceEvent(log, environment, index);
+    const { time = eventTimeRange.first } = event;
+    if (time < eventTimeRange.first || time >= eventTimeRange.end) {
+      throw fieldError(index, "timestamp", log["timestamp"] ?? log["@timestamp"], "1970 to 2254");
+    }
     // Which event held the invalid bytes is not known any more: those with the replacement are counted.
     yield hadInvalidUtf8 && (event.message as string).includes("\uFFFD")
       ? { ...event, hadInvalidUtf8: true }

@@ -114,6 +114,16 @@ describe("a batch", () => {
       'event 0: unexpected -1 in "timestamp"',
     ],
     [
+      "with a timestamp that is out of range",
+      { logs: [{ message: "m", timestamp: "1960-01-01T00:00:00Z" }] },
+      'event 0: unexpected "1960-01-01T00:00:00Z" in "timestamp"; expected 1970 to 2254',
+    ],
+    [
+      "with a timestamp that no calendar has",
+      { logs: [{ message: "m", timestamp: Number.MAX_SAFE_INTEGER }] },
+      'event 0: unexpected 9007199254740991 in "timestamp"; expected 1970 to 2254',
+    ],
+    [
       "of another environment",
       { logs: [{ message: "m", environment: "staging" }] },
       'the key is for the environment "production", not "staging"',
