@@ -20,7 +20,8 @@ const FIRST_MS = 100_000_000_000;
 
 const digits = z
   .string()
-  .regex(/^\d{1,20}$/)
+  // The years 1 and 9999 lie beyond 64 bits.
+  .regex(/^-?\d{1,24}$/)
   .transform(BigInt);
 const cursorContent = z.object({
   /** The span of the first page: a later "now" would be another one. */

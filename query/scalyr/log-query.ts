@@ -17,7 +17,8 @@ const DEFAULT_SEVERITY = 3;
 
 const digits = z
   .string()
-  .regex(/^\d{1,20}$/)
+  // The years 1 and 9999 lie beyond 64 bits.
+  .regex(/^-?\d{1,24}$/)
   .transform(BigInt);
 const continuation = z.object({
   order: z.enum(["newest", "oldest"]),

@@ -146,6 +146,14 @@ describe("queries", () => {
     expect(byCursor).toEqual(all);
   });
 
+  test("pages go on over a span that is longer than all times of events", async () => {
+    const all = { filter: "", from: "0001-01-01T00:00:00Z", to: "9999-12-31T00:00:00Z", limit: 40 };
+    const { total: found, next_cursor: cursor } = (await query(all)).json as Answer;
+    expect(found).toBe(total);
+    const { data, next_cursor: end } = (await query({ ...all, cursor })).json as Answer;
+    expect([data.length, end]).toEqual([20, null]);
+  });
+
   test("times are relative, ISO 8601, or seconds and ms since the epoch", async () => {
     const count = async (body: object) =>
       ((await query({ filter: "*", limit: 1, ...body })).json as Answer).total;

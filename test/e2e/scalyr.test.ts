@@ -170,6 +170,18 @@ describe("log queries", () => {
     },
   );
 
+  test("pages go on over a span that is longer than all times of events", async () => {
+    const all = { startTime: "0", endTime: "9999-12-31", pageMode: "head", maxCount: 40 };
+    const first = (await post("/api/query", all)).json as Matches;
+    const second = await post("/api/query", {
+      ...all,
+      continuationToken: first.continuationToken ?? "",
+    });
+    const { matches, continuationToken } = second.json as Matches;
+    expect(matches.map(({ message }) => message)).toEqual([`{"ms":390,"path":"/p0"}`]);
+    expect(continuationToken).toBeUndefined();
+  });
+
   test("parameters may stand in the address, times are written in many ways", async () => {
     const count = async (parameters: Record<string, string>) => {
       const query = new URLSearchParams({
