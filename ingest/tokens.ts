@@ -41,6 +41,22 @@ interface TokenStoreOptions {
 const NO_KEY = "00000000-0000-0000-0000-000000000000";
 const ANYWHERE = "";
 
+/** Where a request has its key. */
+const places: Readonly<Record<TokenKind, string>> = {
+  write: '"Authorization: Token <token>"',
+  read: '"Authorization: Token <token>"',
+  "loggly-input": "the customer token in the path",
+  "loggly-api": '"Authorization: Bearer <token>"',
+  "logentries-log": "the log's token in the path",
+  "logentries-read": '"x-api-key: <key>"',
+  "logentries-write": '"x-api-key: <key>"',
+  "logentries-owner": '"authorization-api-key: <id>:<signature>"',
+  logtrace: '"Authorization: Bearer <key>"',
+  "scalyr-write": 'the parameter "token" or "Authorization: Bearer <token>"',
+  "scalyr-read": 'the parameter "token" or "Authorization: Bearer <token>"',
+  "scalyr-config": 'the parameter "token" or "Authorization: Bearer <token>"',
+};
+
 export class TokenStore {
   readonly #records = new KeyRecords();
   readonly #lastUses: LastUses;
@@ -78,7 +94,8 @@ export class TokenStore {
     kinds: TokenKind | readonly TokenKind[],
     address = ANYWHERE,
   ): Principal {
-    if (secret === undefined || secret === "") throw this.#missing();
+    const accepted: readonly TokenKind[] = typeof kinds === "string" ? [kinds] : kinds;
+    if (secret === undefined || secret === "") throw this.#missing(accepted);
     const hash = hashSecret(secret);
     const name = hash.toString("base64");
     const keys = this.#decide(address, name, () => {
@@ -89,7 +106,6 @@ export class TokenStore {
       if (valid.length === 0) throw denied("BAD_TOKEN", "expired", "the token has expired");
       return valid;
     });
-    const accepted: readonly string[] = typeof kinds === "string" ? [kinds] : kinds;
     const key = keys.findLast(({ record }) => accepted.includes(record.kind));
     if (key === undefined) throw this.#wrongKind(keys.at(-1)?.record.kind, accepted);
     this.#lastUses.note(key.record.id);
@@ -120,7 +136,7 @@ export class TokenStore {
    */
   async authenticateOwner(request: SignedRequest, address = ANYWHERE): Promise<Principal> {
     const header = readOwnerHeader(request.authorization);
-    if (header === undefined) throw this.#missing();
+    if (header === undefined) throw this.#missing(["logentries-owner"]);
     const { keyId, signature } = header;
     const key = this.#decide(address, keyId, () => {
       const known = this.#records.findById(keyId);
@@ -274,9 +290,10 @@ export class TokenStore {
     return expiresAt !== undefined && Date.parse(expiresAt) <= this.#now();
   }
 
-  #missing(): LogboomError {
+  #missing([kind]: readonly TokenKind[]): LogboomError {
     this.#count("missing");
-    return denied("BAD_TOKEN", "missing", 'no token given; send "Authorization: Token <token>"');
+    const place = kind === undefined ? "" : `; send ${places[kind]}`;
+    return denied("BAD_TOKEN", "missing", `no token given${place}`);
   }
 
   #wrongKind(kind: TokenKind | undefined, accepted: readonly string[]): LogboomError {

@@ -69,12 +69,12 @@ function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** ISO 8601, ns since the epoch as text, or a number of seconds or ms; absent, the time of arrival. */
+/** ISO 8601, or since the epoch a number of seconds or ms, or digits of seconds, ms or ns; absent, the time of arrival. */
 function readTime(value: unknown, index: number): bigint | undefined {
   if (value === undefined || value === null) return undefined;
   const time =
     typeof value === "string"
-      ? parseEventTime(value)
+      ? textTime(value)
       : typeof value === "number"
         ? numericTime(value)
         : undefined;
@@ -85,6 +85,11 @@ function readTime(value: unknown, index: number): bigint | undefined {
     value,
     `${timestampForms}, or seconds or ms since the epoch`,
   );
+}
+
+/** Digits are told apart by how many there are, as KQL does: up to 11 count seconds, up to 14 ms, more ns. */
+function textTime(value: string): bigint | undefined {
+  return /^\d{1,14}$/.test(value) ? numericTime(Number(value)) : parseEventTime(value);
 }
 
 function numericTime(value: number): bigint | undefined {

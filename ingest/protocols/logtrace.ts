@@ -1,8 +1,9 @@
 // LogTrace's ingest over HTTP: JSON batches of up to 5,000 events.
 import { isUtf8 } from "node:buffer";
 import { errorCatalogue, LogboomError } from "../../schemas/errors.ts";
+import { eventTimeRange } from "../../schemas/time.ts";
 import { requireEnvironment, type Principal } from "../keys/permission.ts";
-import type { Door, IncomingEvent } from "./door.ts";
+import type { Door, DoorRequest, IncomingEvent } from "./door.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { fieldError, isFields, logtraceEvent } from "./logtrace-event.ts";
 
@@ -14,16 +15,27 @@ export const logtraceDoor = {
   keyKinds: ["logtrace", "write"],
   secret: ({ headers }) => /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? "")?.[1],
   idempotencyKey: () => undefined,
-  read: (_, body, principal) => ({
-    events: events(readLogs(body), principal, !isUtf8(body)),
-    mending: "labels",
-  }),
+  read: (request, body, principal) => {
+    requireJson(request);
+    return { events: events(readLogs(body), principal, !isUtf8(body)), mending: "labels" };
+  },
   accepted: ({ accepted }) => ({ status: 202, body: { status: "accepted", accepted } }),
   refused: (error) => ({
     status: errorCatalogue[error.code].status,
     body: { status: "error", error: error.message, code: error.code, details: error.details },
   }),
 } satisfies Door;
+
+/** The vendor's documents demand application/json, and know no 415. */
+function requireJson({ headers }: DoorRequest): void {
+  const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase().slice(0, 100);
+  if (type === undefined || type === "application/json" || type.endsWith("+json")) return;
+  throw new LogboomError(
+    "BAD_REQUEST",
+    `unknown content type "${type}"; expected application/json`,
+    { details: { field: "content-type", value: type } },
+  );
+}
 
 function readLogs(body: Buffer): readonly unknown[] {
   const text = body.toString("utf8");
@@ -67,6 +79,10 @@ function* events(
     if (typeof named === "string" && environment !== undefined)
       requireEnvironment(principal, named);
     const event = logtraceEvent(log, environment, index);
+    const { time = eventTimeRange.first } = event;
+    if (time < eventTimeRange.first || time >= eventTimeRange.end) {
+      throw fieldError(index, "timestamp", log["timestamp"] ?? log["@timestamp"], "1970 to 2254");
+    }
     // Which event held the invalid bytes is not known any more: those with the replacement are counted.
     yield hadInvalidUtf8 && (event.message as string).includes("\uFFFD")
       ? { ...event, hadInvalidUtf8: true }

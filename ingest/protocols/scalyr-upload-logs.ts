@@ -12,7 +12,8 @@ export const scalyrUploadLogsDoor = {
   path: "/api/uploadLogs",
   keyKinds: ["scalyr-write", "write"],
   maxBodyBytes: MAX_REQUEST_BYTES,
-  secret: ({ query, headers }) => query.get("token") ?? bearerToken(headers),
+  secret: ({ query, headers }) =>
+    query.get("token") ?? headers["token"]?.toString() ?? bearerToken(headers),
   idempotencyKey: ({ headers }) => {
     const nonce = headers["nonce"];
     return typeof nonce === "string" && nonce !== ""

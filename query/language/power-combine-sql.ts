@@ -78,10 +78,16 @@ export function joinTables(
     from: joined.from,
     columns,
     qualified,
+    // With all combinations of rows, equal keys are of several.
+    keys: isSql ? undefined : new Map(on.map((key) => [key.name, isTimeOf(parts, key)])),
     hasFields: false,
     isLimited: true,
     order: [...order, ...rest],
   };
+}
+
+function isTimeOf(parts: readonly NamedTable[], { columns }: PowerJoinKey): { isTime: boolean } {
+  return { isTime: parts[0]?.table.keys?.get(columns[0] ?? "")?.isTime ?? false };
 }
 
 interface Prepared {
@@ -250,6 +256,7 @@ export function transposeTable(
     from: sql`(SELECT ${joinSql(selected, ", ")} FROM ${from}${grouped})`,
     columns,
     qualified: new Map(),
+    keys: new Map(keys.map(([name]) => [name, { isTime: given.keys?.get(name)?.isTime ?? false }])),
     hasFields: false,
     isLimited: true,
     order: [...columns.values()].slice(0, by.length).flatMap((key) => orderOf(key)),

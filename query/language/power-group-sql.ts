@@ -51,8 +51,12 @@ export function groupTable(
   const values = figures.map(
     ({ name, expression }) => [name, compileExpression(expression, inner, scope)] as const,
   );
-  const outer = withColumns({ ...inner, columns: new Map(keys) }, values, scope);
-  return outer;
+  const ofKeys = by.map(({ name, expression: { kind, ...rest } }) => {
+    const isTime = kind === "call" && "name" in rest && rest.name === "timebucket";
+    return [name, { isTime }] as const;
+  });
+  const keyed = { ...inner, columns: new Map(keys), keys: new Map(ofKeys) };
+  return withColumns(keyed, values, scope);
 }
 
 type Call = Extract<PowerExpression, { kind: "call" }>;

@@ -11,6 +11,7 @@ import {
   readPowerText,
   type PowerExpression,
 } from "./power-expression.ts";
+import { isComparison, readComparison, type PowerComparison } from "./power-compare.ts";
 import { readParseFormat } from "./power-format.ts";
 import { and, type Predicate } from "./predicate.ts";
 import {
@@ -46,6 +47,13 @@ export type PowerCommand =
       readonly keys: readonly { expression: PowerExpression; isDescending: boolean }[];
     }
   | { readonly kind: "limit"; readonly count: number }
+  /** The groups of the largest values, with their places. */
+  | {
+      readonly kind: "top";
+      readonly count: number;
+      readonly value: PowerColumn;
+      readonly by: readonly PowerColumn[];
+    }
   /** The groups of the expression, in order, are columns of these names. */
   | {
       readonly kind: "parse";
@@ -95,6 +103,8 @@ export interface PowerPart {
 export interface PowerQuery extends PowerPart {
   /** What the events must pass of which tables are made. */
   readonly filters: readonly Predicate[];
+  /** Present where it is to be asked of another time as well. */
+  readonly comparison: PowerComparison | undefined;
 }
 
 const maxFilters = 10;
@@ -102,10 +112,12 @@ const maxCommands = 50;
 const maxColumns = 50;
 const defaultLimit = 10;
 const maxLimit = 100_000;
+/** What `top` calls a row's place. */
+export const rankColumn = "rank";
 const commandName =
-  /(filter|let|parse|group|sort|limit|nolimit|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
+  /(filter|let|parse|group|sort|limit|nolimit|top|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
 const commandNames =
-  "filter, let, parse, group, sort, limit, nolimit, columns, transpose, union or join";
+  "filter, let, parse, group, sort, limit, nolimit, top, columns, transpose, compare, union or join";
 
 /** @throws LogboomError BAD_REQUEST with `details.offset` in UTF-16 code units of the text */
 export function parsePowerQuery(text: string): PowerQuery {
@@ -113,8 +125,9 @@ export function parsePowerQuery(text: string): PowerQuery {
   const cursor = { ...openQuery(text), text: withoutComments(text) };
   const filters: Predicate[] = [];
   const part = readPart(cursor, filters);
+  const comparison = readComparison(cursor);
   skipBlanks(cursor);
-  if (cursor.at === cursor.text.length) return { ...part, filters };
+  if (cursor.at === cursor.text.length) return { ...part, filters, comparison };
   throw queryError(cursor.at, `unexpected ${found(cursor)}`, "write | before a command");
 }
 
@@ -140,7 +153,7 @@ function readPart(cursor: QueryCursor, filters: Predicate[]): PowerPart {
   const isBare = cursor.at === begin;
   const commands: PowerCommand[] = [];
   let source: PowerSource | undefined;
-  for (let count = 0; accept(cursor, "|"); count += 1) {
+  for (let count = 0; !isComparison(cursor) && accept(cursor, "|"); count += 1) {
     skipBlanks(cursor);
     const offset = cursor.at;
     const name = take(cursor, commandName)?.[1];
@@ -207,7 +220,8 @@ function readSubqueries(cursor: QueryCursor, filters: Predicate[]): PowerSubquer
 
 function readJoin(cursor: QueryCursor, name: string, parts: readonly PowerSubquery[]): PowerSource {
   skipBlanks(cursor);
-  if (take(cursor, /on(?![\p{L}\p{N}_])/iuy) === null) {
+  // The vendor's older documents write "by".
+  if (take(cursor, /(?:on|by)(?![\p{L}\p{N}_])/iuy) === null) {
     throw queryError(
       cursor.at,
       `expected "on" but found ${found(cursor)}`,
@@ -260,12 +274,8 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
     case "let":
     case "columns":
       return { kind: name, columns: readColumns(cursor) };
-    case "group": {
-      const columns = readColumns(cursor);
-      skipBlanks(cursor);
-      const isGrouped = take(cursor, /by(?![\p{L}\p{N}_])/iuy) !== null;
-      return { kind: "group", columns, by: isGrouped ? readColumns(cursor) : [] };
-    }
+    case "group":
+      return { kind: "group", columns: readColumns(cursor), by: readKeys(cursor) };
     case "sort": {
       const keys = readList(cursor, () => {
         skipBlanks(cursor);
@@ -278,6 +288,8 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
       return { kind: "limit", count: readLimit(cursor) };
     case "nolimit":
       return { kind: "limit", count: maxLimit };
+    case "top":
+      return readTop(cursor);
     case "transpose": {
       const column = readName(cursor);
       skipBlanks(cursor);
@@ -296,6 +308,30 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
       return { kind: "parse", from, ...format };
     }
   }
+}
+
+/** Behind "by", if it is there. */
+function readKeys(cursor: QueryCursor): PowerColumn[] {
+  skipBlanks(cursor);
+  return take(cursor, /by(?![\p{L}\p{N}_])/iuy) === null ? [] : readColumns(cursor);
+}
+
+/** `10 count() by host, t = timebucket("1h")` */
+function readTop(cursor: QueryCursor): PowerCommand {
+  const count = readLimit(cursor);
+  skipBlanks(cursor);
+  const offset = cursor.at;
+  const [value, second] = readColumns(cursor);
+  const by = readKeys(cursor);
+  if (value === undefined || second !== undefined || by.length === 0) {
+    throw queryError(offset, "top of something else", "write top 10 count() by field");
+  }
+  const names = [value, ...by].map(({ name }) => name);
+  if (names.includes(rankColumn) || new Set(names).size < names.length) {
+    const what = `a name twice, or ${rankColumn}, which is the place`;
+    throw queryError(offset, what, "write other names");
+  }
+  return { kind: "top", count, value, by };
 }
 
 function readLimit(cursor: QueryCursor): number {

@@ -10,8 +10,20 @@ import {
 import { compileExpression } from "./power-expression-sql.ts";
 import type { PowerExpression } from "./power-expression.ts";
 import { groupTable } from "./power-group-sql.ts";
-import type { PowerCommand, PowerPart, PowerQuery } from "./power-query.ts";
-import { orderBy, withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
+import {
+  rankColumn,
+  type PowerColumn,
+  type PowerCommand,
+  type PowerPart,
+  type PowerQuery,
+} from "./power-query.ts";
+import {
+  orderBy,
+  withColumns,
+  type PowerRole,
+  type PowerScope,
+  type PowerTable,
+} from "./power-table.ts";
 import { asBoolean, asText, orderOf, type PowerSql } from "./power-value.ts";
 import { joinSql, raw, sql, type SqlFragment, type SqlParameters } from "./sql-fragment.ts";
 
@@ -32,6 +44,9 @@ export type PowerStatement =
       readonly kind: "rows";
       readonly query: SqlFragment;
       readonly columns: readonly string[];
+      readonly roles: readonly PowerRole[];
+      /** Whether the columns that are keys name a row. */
+      readonly isKeyed: boolean;
       /** Present when the rows are events, of which the newest {@link defaultRows} are shown: a row that counts all. */
       readonly count: SqlFragment | undefined;
     }
@@ -79,12 +94,19 @@ export function compilePowerQuery(query: PowerQuery, options: PowerOptions): Pow
       kind: "rows",
       query: bounded(all),
       columns: shown.map(([name]) => name),
+      roles: shown.map(([name, { type }]) => roleOf(table.keys?.get(name), type)),
+      isKeyed: table.keys !== undefined,
       count: table.isLimited ? undefined : sql`SELECT toFloat64(count()) FROM ${table.from}`,
     };
   } catch (thrown) {
     if (thrown instanceof NeedsValues) return { kind: "values", query: bounded(thrown.query) };
     throw thrown;
   }
+}
+
+function roleOf(key: { readonly isTime: boolean } | undefined, type: PowerSql["type"]): PowerRole {
+  if (key !== undefined) return key.isTime ? "time" : "key";
+  return type === "number" ? "figure" : "other";
 }
 
 class Compiler {
@@ -168,17 +190,22 @@ class Compiler {
         );
         const { columns, ...extended } = withColumns(table, added, this.#scope);
         const kept = added.map(([name]) => [name, columns.get(name) as PowerSql] as const);
-        return { ...extended, columns: new Map(kept), qualified: new Map(), hasFields: false };
+        return {
+          ...extended,
+          columns: new Map(kept),
+          qualified: new Map(),
+          hasFields: false,
+          keys: renamedKeys(table, command.columns),
+        };
       }
       case "group":
         return groupTable(command, table, this.#scope);
       case "sort":
         return this.#sort(command.keys, table);
-      case "limit": {
-        const limit = raw(String(command.count));
-        const from = sql`(SELECT * FROM ${table.from}${orderBy(table)} LIMIT ${limit})`;
-        return { ...table, from, isLimited: true };
-      }
+      case "limit":
+        return limited(table, command.count);
+      case "top":
+        return this.#top(command, table);
       case "parse":
         return this.#parse(command, table);
       case "transpose": {
@@ -211,6 +238,23 @@ class Compiler {
     );
   }
 
+  /** Of equal values the first groups count. */
+  #top(
+    { value, by, count }: Extract<PowerCommand, { kind: "top" }>,
+    table: PowerTable,
+  ): PowerTable {
+    const grouped = groupTable({ kind: "group", columns: [value], by }, table, this.#scope);
+    const key = { kind: "name", name: value.name, offset: 0 } as const;
+    const first = limited(this.#sort([{ expression: key, isDescending: true }], grouped), count);
+    const place = this.#scope.nextName();
+    const order = joinSql(first.order, ", ");
+    return {
+      ...first,
+      from: sql`(SELECT *, toFloat64(row_number() OVER (ORDER BY ${order})) AS ${place} FROM ${first.from})`,
+      columns: new Map([[rankColumn, { type: "number", fragment: place }], ...first.columns]),
+    };
+  }
+
   /** Rows that are equal stay in the order they had. */
   #sort(keys: Extract<PowerCommand, { kind: "sort" }>["keys"], table: PowerTable): PowerTable {
     const selected: SqlFragment[] = [];
@@ -224,6 +268,22 @@ class Compiler {
     const from = sql`(SELECT *, ${joinSql(selected, ", ")} FROM ${table.from})`;
     return { ...table, from, order: [...order, ...table.order] };
   }
+}
+
+/** The keys by their new names; without one of them the others do not name a row. */
+function renamedKeys({ keys }: PowerTable, columns: readonly PowerColumn[]): PowerTable["keys"] {
+  if (keys === undefined) return undefined;
+  const renamed = columns.flatMap(({ name, expression }) => {
+    const key = expression.kind === "name" ? keys.get(expression.name) : undefined;
+    return key === undefined ? [] : [[name, key] as const];
+  });
+  return renamed.length < keys.size ? undefined : new Map(renamed);
+}
+
+/** The first rows of the table's order. */
+function limited(table: PowerTable, count: number): PowerTable {
+  const from = sql`(SELECT * FROM ${table.from}${orderBy(table)} LIMIT ${raw(String(count))})`;
+  return { ...table, from, isLimited: true };
 }
 
 /** @throws LogboomError BAD_REQUEST when ClickHouse would not read the statement */

@@ -2,6 +2,9 @@
 import type { PowerSql } from "./power-value.ts";
 import { joinSql, raw, sql, type SqlFragment, type SqlParameters } from "./sql-fragment.ts";
 
+/** What a column is to `compare`: what rows are matched by, a time among that, what is compared, or none of these. */
+export type PowerRole = "key" | "time" | "figure" | "other";
+
 export interface PowerTable {
   readonly from: SqlFragment;
   /** Columns by name; each is an identifier of ours, or an expression of such. */
@@ -12,6 +15,8 @@ export interface PowerTable {
   readonly hasFields: boolean;
   /** Terms of ORDER BY on what `from` selects; applied where it matters. */
   readonly order: readonly SqlFragment[];
+  /** The columns that name a row, and whether they are times; absent where none does. */
+  readonly keys?: ReadonlyMap<string, { readonly isTime: boolean }> | undefined;
   /** Whether a command has said how many rows there may be. */
   readonly isLimited: boolean;
 }

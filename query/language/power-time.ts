@@ -49,6 +49,13 @@ function readBucket(text: string, offset: number): Bucket {
   );
 }
 
+/** A length of time in ns, of fixed length. @throws LogboomError BAD_REQUEST when the text is none */
+export function readLength(text: string, offset: number): bigint {
+  const bucket = readBucket(text, offset);
+  if ("stepNs" in bucket) return bucket.stepNs;
+  throw queryError(offset, "months and years differ in length", 'write "days"');
+}
+
 /** Steps that people read easily, of which the shortest is taken that makes at most so many buckets. */
 const readableSeconds = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400];
 const mostBuckets = 100n;
@@ -134,10 +141,8 @@ export function queryTime(
   const value = Object.hasOwn(values, name) ? values[name] : undefined;
   if (value === undefined || operands.length > 1) return undefined;
   const [unit] = operands;
-  const bucket =
-    unit === undefined ? { stepNs: 1n } : readBucket(unit.kind === "text" ? unit.text : "", offset);
-  if (!("stepNs" in bucket))
-    throw queryError(offset, "months and years differ in length", 'write "days"');
-  const inUnit = Number(value) / Number(bucket.stepNs);
+  const unitNs =
+    unit === undefined ? 1n : readLength(unit.kind === "text" ? unit.text : "", offset);
+  const inUnit = Number(value) / Number(unitNs);
   return { type: "number", fragment: sql`toNullable(${parameters.float(inUnit)})` };
 }

@@ -136,8 +136,29 @@ function readTerm(cursor: QueryCursor): Predicate {
       "write a word or quote it",
     );
   }
-  if (text === "*" && cursor.at === begin + 1) return { kind: "always" };
+  if (text === "*" && cursor.at === begin + 1) return readAnywhere(cursor);
   return ask(message, { kind: "match", pattern: containing(text, true) });
+}
+
+const anywhere = /(?=(?:contains|matches)(?![\p{L}\p{N}_.-]))/iuy;
+
+/** Behind a `*`: what any field holds, or all events. */
+function readAnywhere(cursor: QueryCursor): Predicate {
+  skipBlanks(cursor);
+  if (peek(cursor, anywhere) === null) return { kind: "always" };
+  const begin = cursor.at;
+  const fields: readonly Field[] = [
+    { kind: "message" },
+    { kind: "label", index: 0 },
+    { kind: "label", index: 1 },
+    { kind: "label", index: 2 },
+    { kind: "anyAttribute" },
+  ];
+  const predicates = fields.map((field) => {
+    cursor.at = begin;
+    return readComparison(cursor, field);
+  });
+  return or(...predicates);
 }
 
 function readComparison(cursor: QueryCursor, field: Field): Predicate {
@@ -167,26 +188,41 @@ function readComparison(cursor: QueryCursor, field: Field): Predicate {
   skipBlanks(cursor);
   switch (name.toLowerCase()) {
     case "matches":
-      return ask(field, readRegex(cursor, isAnyCase));
+      return ask(
+        field,
+        readOneOrSeveral(cursor, () => readRegex(cursor, isAnyCase)),
+      );
     case "in":
-      return ask(field, { kind: "or", operands: readList(cursor, isAnyCase) });
+      return ask(
+        field,
+        readList(cursor, () => equalTest(cursor, isAnyCase)),
+      );
     default: {
       const ignoreCase = qualifier?.toLowerCase() !== "matchcase";
-      return ask(field, { kind: "match", pattern: containing(readValue(cursor), ignoreCase) });
+      const readTest = (): Test => ({
+        kind: "match",
+        pattern: containing(readValue(cursor), ignoreCase),
+      });
+      return ask(field, readOneOrSeveral(cursor, readTest));
     }
   }
 }
 
-function readList(cursor: QueryCursor, ignoreCase: boolean): Test[] {
-  const tests: Test[] = [];
+function readOneOrSeveral(cursor: QueryCursor, read: () => Test): Test {
+  return peek(cursor, /\(/y) === null ? read() : readList(cursor, read);
+}
+
+/** Any of those in parentheses. */
+function readList(cursor: QueryCursor, read: () => Test): Test {
+  const operands: Test[] = [];
   expect(cursor, "(");
   do {
     skipBlanks(cursor);
     countTerm(cursor);
-    tests.push(equalTest(cursor, ignoreCase));
+    operands.push(read());
   } while (accept(cursor, ","));
   expect(cursor, ")");
-  return tests;
+  return { kind: "or", operands };
 }
 
 function equalTest(cursor: QueryCursor, ignoreCase: boolean): Test {
@@ -223,7 +259,8 @@ function readQuoted(cursor: QueryCursor): string | undefined {
   );
 }
 
-const bareValue = /[^\s()"',]+/y;
+/** Up to an operator that joins terms, or the bar before a command. */
+const bareValue = /(?:(?!&&)[^\s()"',|])+/y;
 
 function readValue(cursor: QueryCursor): string {
   const text = readQuoted(cursor) ?? take(cursor, bareValue)?.[0];

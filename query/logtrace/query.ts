@@ -20,7 +20,8 @@ const FIRST_MS = 100_000_000_000;
 
 const digits = z
   .string()
-  .regex(/^\d{1,20}$/)
+  // The years 1 and 9999 lie beyond 64 bits.
+  .regex(/^-?\d{1,24}$/)
   .transform(BigInt);
 const cursorContent = z.object({
   /** The span of the first page: a later "now" would be another one. */
@@ -37,7 +38,10 @@ export async function queryLogs(
   principal: Principal,
   exchange: Exchange,
 ): Promise<Reply> {
-  const body = readJsonObject(await exchange.body());
+  const body =
+    exchange.method === "POST"
+      ? readJsonObject(await exchange.body())
+      : fieldsOfAddress(exchange.query);
   const { customer, prefixes } = principal;
   const scope = { customer, use: "logtrace-query" };
   const nowMs = Date.now();
@@ -85,6 +89,18 @@ export async function queryLogs(
     },
   };
 }
+
+/** The vendor speaks of GET, too: its parameters are the body's fields, numbers in digits. */
+function fieldsOfAddress(query: URLSearchParams): Fields {
+  return Object.fromEntries(
+    [...query].map(([name, value]) => [
+      name,
+      !textFields.has(name) && /^\d{1,14}$/.test(value) ? Number(value) : value,
+    ]),
+  );
+}
+
+const textFields = new Set(["filter", "cursor", "environment"]);
 
 function cursorOf({ time, ingested, tie }: Place, begin: bigint, end: bigint) {
   return Object.fromEntries(

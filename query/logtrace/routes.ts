@@ -25,12 +25,8 @@ export function createLogtraceRoutes(options: VendorOptions): Router {
       return { ...reply, headers: { ...rateLimitHeaders(taken), ...reply.headers } };
     };
   const router = Router({ caseSensitive: true });
-  router.all(
-    "/v1/logs/query",
-    serve(serving, {
-      POST: reading((principal, exchange) => queryLogs(engine, principal, exchange)),
-    }),
-  );
+  const query = reading((principal, exchange) => queryLogs(engine, principal, exchange));
+  router.all("/v1/logs/query", serve(serving, { GET: query, POST: query }));
   router.all(
     "/v1/analytics/consumption",
     serve(serving, {

@@ -49,6 +49,10 @@ export async function queryTimeseries(
       const begun = performance.now();
       const given = withoutEmpty(query);
       requirePriority(given);
+      // Clients of old name a series that they created beforehand; without its filter everything would be counted.
+      if (given["timeseriesId"] !== undefined) {
+        throw badField("timeseriesId", given["timeseriesId"], "a filter and a function");
+      }
       const values = await valuesOf(engine, principal, given, exchange);
       // Series are not prepared beforehand: every answer is made from the events.
       return { values, executionTime: elapsed(begun), foundExistingSeries: false };

@@ -17,7 +17,8 @@ const DEFAULT_SEVERITY = 3;
 
 const digits = z
   .string()
-  .regex(/^\d{1,20}$/)
+  // The years 1 and 9999 lie beyond 64 bits.
+  .regex(/^-?\d{1,24}$/)
   .transform(BigInt);
 const continuation = z.object({
   order: z.enum(["newest", "oldest"]),
@@ -60,8 +61,10 @@ export async function queryLogs(
   const sessions: Record<string, Record<string, string>> = {};
   const matches = ascending.map((event) => {
     const { id, attributes } = sessionOf(event);
-    sessions[id] = attributes;
-    return toMatch(event, id, columns);
+    const shared = (sessions[id] ??= attributes);
+    // An event may have another server's fields than its session: it shows them itself.
+    const own = Object.entries(attributes).filter(([name, value]) => shared[name] !== value);
+    return toMatch(event, id, columns, Object.fromEntries(own));
   });
   return {
     json: {
@@ -93,26 +96,38 @@ function readOrder(fields: ScalyrRequest["fields"]): Order {
   return fields["startTime"] !== undefined && fields["endTime"] === undefined ? "oldest" : "newest";
 }
 
-function toMatch(event: FoundEvent, session: string, columns: readonly string[] | undefined) {
+/** @param own fields of the server that are not those of the session */
+function toMatch(
+  event: FoundEvent,
+  session: string,
+  columns: readonly string[] | undefined,
+  own: Readonly<Record<string, string>>,
+) {
   const { time, message, prefixes, attributes } = event;
   const { severity, session: _, thread = "", ...others } = attributes;
   const [, logfile, parser] = prefixes;
   const all: Record<string, string> = {
     ...(logfile !== "" && { logfile }),
     ...(parser !== "" && { parser }),
+    ...own,
     ...Object.fromEntries(Object.entries(others).filter(([name]) => !isOfServer(name))),
   };
   const shown = columns === undefined ? all : pick(event, columns);
   return {
     timestamp: String(time),
     message,
-    severity: Number(severity ?? DEFAULT_SEVERITY),
+    severity: severityOf(severity),
     session,
     thread,
     // The vendor's documents say fields, its clients read attributes.
     attributes: shown,
     fields: shown,
   };
+}
+
+/** One of the vendor's, finest to fatal: its clients look the number up in a list of seven. */
+function severityOf(text: string | undefined): number {
+  return text !== undefined && /^[0-6]$/.test(text) ? Number(text) : DEFAULT_SEVERITY;
 }
 
 /** What every match has beside its fields. */

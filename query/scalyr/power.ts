@@ -1,20 +1,23 @@
 // Scalyr's power queries: tables that one statement makes of the events.
 import { LogboomError } from "../../schemas/errors.ts";
 import type { Engine } from "../ask/engine.ts";
-import { makeQuestion, type Question } from "../ask/question.ts";
+import { makeQuestion, type Asking, type Question } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badField } from "../exchange/json-body.ts";
-import { parsePowerQuery } from "../language/power-query.ts";
+import { compareTables } from "../language/power-compare.ts";
+import { parsePowerQuery, type PowerQuery } from "../language/power-query.ts";
 import {
   compilePowerQuery,
   defaultRows,
   maxRows,
   type PowerStatement,
 } from "../language/power-sql.ts";
+import { queryError } from "../language/query-cursor.ts";
 import { SqlParameters, type SqlFragment } from "../language/sql-fragment.ts";
 import { questionOf, readText, type ScalyrRequest } from "./request.ts";
 
 type Rows = Extract<PowerStatement, { kind: "rows" }>;
+type Cells = readonly (readonly unknown[])[];
 
 /** `/api/powerQuery` */
 export async function queryPower(
@@ -25,14 +28,61 @@ export async function queryPower(
   const text = readText(fields, "query");
   if (text === undefined) throw badField("query", undefined, "a power query");
   const query = parsePowerQuery(text);
+  const { comparison } = query;
   const scope = questionOf(principal, fields, "dayToNow", { kind: "always" });
   // Where one statement fails, the others are for nothing.
   const stop = new AbortController();
   const asking = { ...exchange, signal: AbortSignal.any([exchange.signal, stop.signal]) };
+  const shiftNs = comparison?.shiftOf(scope) ?? 0n;
+  const [table, other, ...matching] = await Promise.all([
+    makeTable(engine, query, scope, asking),
+    comparison && makeTable(engine, query, shifted(scope, shiftNs), asking),
+    ...query.filters.map(async (predicate) => {
+      const { count } = await engine.count(makeQuestion({ ...scope, predicate }), asking);
+      return count;
+    }),
+  ]).catch((error: unknown) => {
+    stop.abort(new Error("a part of the answer failed"));
+    throw error;
+  });
+  const { columns, rows } =
+    comparison === undefined || other === undefined
+      ? table
+      : compareTables(table, other, comparison.name, shiftNs);
+  return {
+    json: {
+      status: "success",
+      matchingEvents: matching.reduce((sum, count) => sum + count, 0),
+      omittedEvents: table.omitted,
+      columns: columns.map((name) => ({ name })),
+      values: rows,
+    },
+  };
+}
+
+/** As long, and so much later. */
+function shifted(scope: Question, shiftNs: bigint): Question {
+  const [begin, end] = [scope.begin + shiftNs, scope.end + shiftNs];
+  return { ...scope, begin: begin < 0n ? 0n : begin, end: end < 0n ? 0n : end };
+}
+
+interface PowerAnswer extends Pick<Rows, "columns" | "roles"> {
+  readonly rows: Cells;
+  /** Rows that are not among those. */
+  readonly omitted: number;
+}
+
+/** @throws LogboomError TOO_LARGE for a table with too many rows */
+async function makeTable(
+  engine: Engine,
+  query: PowerQuery,
+  scope: Question,
+  asking: Asking,
+): Promise<PowerAnswer> {
+  const values: (string | null)[][] = [];
   const ask = async (
-    values: readonly (readonly (string | null)[])[],
     pick: (statement: PowerStatement) => SqlFragment,
-  ): Promise<{ statement: PowerStatement; rows: readonly (readonly unknown[])[] }> => {
+  ): Promise<{ statement: PowerStatement; rows: Cells }> => {
     const parameters = new SqlParameters();
     const questions = query.filters.map((predicate) =>
       makeQuestion({ ...scope, predicate }, parameters),
@@ -47,44 +97,26 @@ export async function queryPower(
     if (statement === undefined) throw new TypeError("a table without a statement");
     return { statement, rows };
   };
-  const values: (string | null)[][] = [];
-  const makeTable = async (): Promise<{
-    statement: Rows;
-    rows: readonly (readonly unknown[])[];
-  }> => {
-    for (;;) {
-      const { statement, rows } = await ask(values, ({ query }) => query);
-      if (statement.kind === "rows") return { statement, rows };
+  for (;;) {
+    const { statement, rows } = await ask(({ query: sql }) => sql);
+    if (statement.kind === "values") {
       values.push(rows.map(([value]) => value as string | null));
+      continue;
     }
-  };
-  const counts = query.filters.map(async (predicate) => {
-    const { count } = await engine.count(makeQuestion({ ...scope, predicate }), asking);
-    return count;
-  });
-  const [{ statement, rows }, ...matching] = await Promise.all([makeTable(), ...counts]).catch(
-    (error: unknown) => {
-      stop.abort(new Error("a part of the answer failed"));
-      throw error;
-    },
-  );
-  if (rows.length > maxRows) {
-    throw new LogboomError(
-      "TOO_LARGE",
-      `the table has more than ${maxRows} rows; add "| limit ${maxRows}", or group by less`,
-      { details: { limit: maxRows } },
-    );
+    const { columns, roles, isKeyed, count } = statement;
+    if (query.comparison !== undefined && !isKeyed) {
+      const what = "compare of rows that no columns name";
+      throw queryError(query.comparison.offset, what, "write it behind group");
+    }
+    if (rows.length > maxRows) {
+      throw new LogboomError(
+        "TOO_LARGE",
+        `the table has more than ${maxRows} rows; add "| limit ${maxRows}", or group by less`,
+        { details: { limit: maxRows } },
+      );
+    }
+    const isCut = count !== undefined && rows.length === defaultRows;
+    const [[all] = []] = isCut ? (await ask(() => count)).rows : [[rows.length]];
+    return { columns, roles, rows, omitted: Math.max(0, Number(all) - rows.length) };
   }
-  const { columns, count } = statement;
-  const isCut = count !== undefined && rows.length === defaultRows;
-  const [[all] = []] = isCut ? (await ask(values, () => count)).rows : [[rows.length]];
-  return {
-    json: {
-      status: "success",
-      matchingEvents: matching.reduce((sum, count) => sum + count, 0),
-      omittedEvents: Math.max(0, Number(all) - rows.length),
-      columns: columns.map((name) => ({ name })),
-      values: rows,
-    },
-  };
 }

@@ -28,7 +28,9 @@ export function parseScalyrTime(text: string, nowMs: number): bigint | undefined
     return ms < 0 ? eventTimeRange.first : BigInt(ms) * NS_PER_MS;
   }
   if (/^\d+$/.test(trimmed)) return sinceEpoch(trimmed);
-  return parseDate(trimmed, nowMs);
+  // A blank in an address may be the plus of an offset that was not encoded.
+  const date = trimmed.replace(/(?<=[T ]\d\d:\d\d(?::[\d.]+)?) (\d\d:?\d\d)$/, "+$1");
+  return parseDate(date, nowMs);
 }
 
 /** Seconds have up to 10 digits, ms up to 13, µs up to 16, ns up to 19. */

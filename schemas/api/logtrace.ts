@@ -30,8 +30,38 @@ const vendor: Vendor = {
   refusal: logtraceFailure,
 };
 
+const page = z.object({
+  data: z.array(
+    z.looseObject({
+      timestamp: z.string(),
+      level: z.string(),
+      message: z.string(),
+      service: z.string().optional(),
+      environment: z.string(),
+    }),
+  ),
+  total: z.int(),
+  page: z.int().nullable(),
+  limit: z.int(),
+  next_cursor: z.string().nullable(),
+});
+
 export const logtracePaths = describePaths(vendor, {
   "/v1/logs/query": {
+    get: {
+      id: "logtraceQueryByAddress",
+      summary: "Ask for events by a filter in KQL, newest first",
+      query: {
+        filter: 'needed: KQL; "" for all',
+        from: "-24h, now, ISO 8601, or s or ms since the epoch; absent = -24h",
+        to: "likewise; absent = now",
+        limit: "events of a page, up to 10,000; absent = 100",
+        page: "from 1 on",
+        cursor: "next_cursor of an answer",
+        environment: "must be the key's",
+      },
+      replies: { "200": ["a page", page] },
+    },
     post: {
       id: "logtraceQuery",
       summary: "Ask for events by a filter in KQL, newest first",
@@ -44,26 +74,7 @@ export const logtracePaths = describePaths(vendor, {
         cursor: z.string().optional().describe("next_cursor of an answer"),
         environment: z.string().optional().describe("must be the key's"),
       }),
-      replies: {
-        "200": [
-          "a page",
-          z.object({
-            data: z.array(
-              z.looseObject({
-                timestamp: z.string(),
-                level: z.string(),
-                message: z.string(),
-                service: z.string().optional(),
-                environment: z.string(),
-              }),
-            ),
-            total: z.int(),
-            page: z.int().nullable(),
-            limit: z.int(),
-            next_cursor: z.string().nullable(),
-          }),
-        ],
-      },
+      replies: { "200": ["a page", page] },
     },
   },
   "/v1/analytics/consumption": {

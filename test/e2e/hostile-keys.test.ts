@@ -37,7 +37,10 @@ interface Endpoint {
   readonly statuses: readonly [number, number];
 }
 
-const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+const bearer = (key: string) => ({
+  authorization: `Bearer ${key}`,
+  "content-type": "application/json",
+});
 const token = (key: string) => ({ authorization: `Token ${key}`, "content-type": "text/plain" });
 const form = { "content-type": "application/x-www-form-urlencoded" };
 const logs = JSON.stringify({ logs: [{ message: "refused." }] });

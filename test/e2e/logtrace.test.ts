@@ -57,7 +57,10 @@ function send(path: string, key: string | undefined, init: RequestInit = {}): Pr
   const secret = keys[key ?? ""]?.secret ?? key;
   return ask(`${service.url}${path}`, {
     ...init,
-    headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
+    headers: {
+      "content-type": "application/json",
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+    },
   });
 }
 
@@ -103,6 +106,25 @@ describe("queries", () => {
     });
   });
 
+  test("parameters may stand in the address", async () => {
+    const get = async (parameters: Record<string, string>) => {
+      const query = new URLSearchParams(parameters).toString();
+      const { status, json } = await send(`/v1/logs/query?${query}`, "reader");
+      return { status, json: json as Answer };
+    };
+    const posted = (await query({ filter: "n > 9", from: "-7d", limit: 20, page: 2 }))
+      .json as Answer;
+    const first = await get({ filter: "n > 9", from: "-7d", limit: "20" });
+    expect(first).toMatchObject({ status: 200, json: { total: 50, page: 1, limit: 20 } });
+    const { next_cursor: cursor } = first.json;
+    const second = await get({ filter: "n > 9", limit: "20", cursor: cursor ?? "" });
+    expect(second.json.data).toEqual(posted.data);
+    const since = String(Math.floor((now - 10 * 60_000) / 1000));
+    expect((await get({ filter: "", from: since })).json.total).toBe(11);
+    expect((await get({ limit: "20" })).status).toBe(400);
+    expect((await get({ filter: "", limit: "many" })).status).toBe(400);
+  });
+
   test("pages by number and by cursor hold each event once", async () => {
     const byNumber: (string | undefined)[] = [];
     for (const page of [1, 2, 3]) {
@@ -122,6 +144,14 @@ describe("queries", () => {
     const all = Array.from({ length: total }, (_, n) => String(n));
     expect(byNumber).toEqual(all);
     expect(byCursor).toEqual(all);
+  });
+
+  test("pages go on over a span that is longer than all times of events", async () => {
+    const all = { filter: "", from: "0001-01-01T00:00:00Z", to: "9999-12-31T00:00:00Z", limit: 40 };
+    const { total: found, next_cursor: cursor } = (await query(all)).json as Answer;
+    expect(found).toBe(total);
+    const { data, next_cursor: end } = (await query({ ...all, cursor })).json as Answer;
+    expect([data.length, end]).toEqual([20, null]);
   });
 
   test("times are relative, ISO 8601, or seconds and ms since the epoch", async () => {
@@ -202,7 +232,7 @@ describe("refusals", () => {
     expect(await status("revoked")).toBe(200);
     await revokeToken(service, keys["revoked"]?.id ?? "");
     await expect.poll(() => status("revoked"), { timeout: 10_000 }).toBe(401);
-    expect((await send("/v1/logs/query", "reader")).status).toBe(405);
+    expect((await send("/v1/logs/query", "reader", { method: "PUT" })).status).toBe(405);
   });
 
   test("beyond the hour's limit a key waits until its end", async () => {

@@ -46,8 +46,15 @@ beforeAll(async () => {
     keys[name] = await createKey(service, kind, options);
   }
   const events = Array.from({ length: total }, (_, n) => eventOf(n));
-  await ingest(service, toNdjson([...events, { ...eventOf(1), prefix3: "loggly" }]));
-  await waitForCount(service, { regex: ".*" }, total + 1);
+  const odd = {
+    ...eventOf(0),
+    time: new Date(now - 48 * 3_600_000).toISOString(),
+    message: "odd",
+    prefix0: "web-9",
+    attributes: { severity: "12", session: "s0" },
+  };
+  await ingest(service, toNdjson([...events, odd, { ...eventOf(1), prefix3: "loggly" }]));
+  await waitForCount(service, { regex: ".*" }, total + 2);
   await untilAnswered(() => post("/api/query", {}));
 });
 
@@ -111,6 +118,24 @@ describe("log queries", () => {
     });
   });
 
+  test("a severity that the vendor does not have is shown as its default", async () => {
+    const { json } = await post("/api/query", { filter: "odd", startTime: "3d" });
+    expect((json as Matches).matches).toMatchObject([{ message: "odd", severity: 3 }]);
+  });
+
+  test("an event of another server than its session's shows it itself", async () => {
+    const { json } = await post("/api/query", {
+      filter: "odd or n == 36",
+      startTime: "3d",
+      endTime: "NOW",
+    });
+    expect(json).toMatchObject({ sessions: { s0: { serverHost: "web-9" } } });
+    expect((json as Matches).matches.map(({ attributes }) => attributes)).toEqual([
+      { logfile: "/var/log/app" },
+      { logfile: "/var/log/app", serverHost: "web-1", tier: "prod", n: "36" },
+    ]);
+  });
+
   test("columns are the fields that are shown, of a JSON message, too", async () => {
     const { json } = await post("/api/query", {
       filter: "n == 37",
@@ -144,6 +169,18 @@ describe("log queries", () => {
       expect(pages.map(({ length }) => length)).toEqual([15, 15, 10]);
     },
   );
+
+  test("pages go on over a span that is longer than all times of events", async () => {
+    const all = { startTime: "0", endTime: "9999-12-31", pageMode: "head", maxCount: 40 };
+    const first = (await post("/api/query", all)).json as Matches;
+    const second = await post("/api/query", {
+      ...all,
+      continuationToken: first.continuationToken ?? "",
+    });
+    const { matches, continuationToken } = second.json as Matches;
+    expect(matches.map(({ message }) => message)).toEqual([`{"ms":390,"path":"/p0"}`]);
+    expect(continuationToken).toBeUndefined();
+  });
 
   test("parameters may stand in the address, times are written in many ways", async () => {
     const count = async (parameters: Record<string, string>) => {
@@ -289,6 +326,31 @@ describe("figures", () => {
   });
 });
 
+test("power queries compare figures with those of another time", async () => {
+  const half = { startTime: String(begin + 20 * 60_000), endTime: String(now) };
+  const ask = (query: string) => post("/api/powerQuery", { query, ...half });
+  const byHost = await ask(
+    "| group c = count(), most = max(n) by serverHost | sort -c, serverHost | compare before = timeshift(queryspan())",
+  );
+  expect(byHost.json).toMatchObject({
+    status: "success",
+    matchingEvents: 20,
+    omittedEvents: 0,
+    columns: ["serverHost", "c", "most", "c (before)", "most (before)"].map((name) => ({ name })),
+    values: [
+      ["web-1", 10, 38, 10, 18],
+      ["web-2", 10, 39, 10, 19],
+    ],
+  });
+  const byTime = await ask(
+    "| group c = count() by t = timebucket('10m') | compare timeshift('-20m')",
+  );
+  const { values } = byTime.json as { values: number[][] };
+  expect(values.length).toBeGreaterThan(1);
+  expect(values.map(([, , before]) => before)).toEqual(values.map(([, c]) => c));
+  expect((await ask("error | compare timeshift('1h')")).status).toBe(400);
+});
+
 test("bodies may be written in the vendor's relaxed JSON", async () => {
   const text = Buffer.from("error number 36");
   const length = Buffer.alloc(4);
@@ -389,6 +451,7 @@ describe("refusals", () => {
     ["/api/facetQuery", { startTime: "1h" }],
     ["/api/timeseriesQuery", { queries: [] }],
     ["/api/timeseriesQuery", { queries: ["a"] }],
+    ["/api/timeseriesQuery", { queries: [{ timeseriesId: "t-1", startTime: "1h" }] }],
     ["/api/powerQuery", { startTime: "1h" }],
     ["/api/powerQuery", { startTime: "1h", query: "a | dataset 'b'" }],
     ["/api/powerQuery", { startTime: "1h", query: "a | columns b = wish(1)" }],

@@ -69,6 +69,9 @@ describe("a token", () => {
     expect(() => tokens.authenticate(undefined, "write")).toThrow(
       refused("BAD_TOKEN", 'no token given; send "Authorization: Token <token>"'),
     );
+    expect(() => tokens.authenticate(undefined, ["logtrace", "read"])).toThrow(
+      refused("BAD_TOKEN", 'no token given; send "Authorization: Bearer <key>"'),
+    );
     expect(() => tokens.authenticate("", "write")).toThrow(
       expect.objectContaining({ details: { reason: "missing" } }),
     );

@@ -40,7 +40,10 @@ async function storedNow() {
   return (await edge.stored()).slice(before);
 }
 
-const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+const bearer = (key: string) => ({
+  authorization: `Bearer ${key}`,
+  "content-type": "application/json",
+});
 const logs = (events: unknown[]) => JSON.stringify({ logs: events });
 
 describe("a request is stored with its labels", () => {
@@ -275,6 +278,14 @@ describe("a refusal", () => {
       "/v1/logs/ingest",
       "{bad",
       { headers: bearer(keys.logtrace) },
+      400,
+      logtrace("BAD_REQUEST"),
+    ],
+    [
+      "another content type",
+      "/v1/logs/ingest",
+      logs([{ message: "m" }]),
+      { headers: { ...bearer(keys.logtrace), "content-type": "text/plain; charset=utf-8" } },
       400,
       logtrace("BAD_REQUEST"),
     ],

@@ -33,7 +33,7 @@ async function openBeside(): Promise<Edge> {
 async function send(edge: Edge, key: string, message = "m") {
   const response = await fetch(`${edge.url}/v1/logs/ingest`, {
     method: "POST",
-    headers: { authorization: `Bearer ${key}` },
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
     body: JSON.stringify({ logs: [{ message }] }),
   });
   await response.arrayBuffer();

@@ -56,6 +56,8 @@ describe("an event", () => {
     [1_795_236_454_500, 1_795_236_454_500_000_000n],
     [1_795_236_454.5, 1_795_236_454_500_000_000n],
     ["1795236454500000001", 1_795_236_454_500_000_001n],
+    ["1795236454500", 1_795_236_454_500_000_000n],
+    ["1795236454", 1_795_236_454_000_000_000n],
     ["2026-11-21 04:47:34.5", 1_795_236_454_500_000_000n],
     [null, undefined],
   ])("of the timestamp %j has the time %s", (timestamp, time) => {
@@ -110,6 +112,16 @@ describe("a batch", () => {
       "with a timestamp before 1970",
       { logs: [{ message: "m", timestamp: -1 }] },
       'event 0: unexpected -1 in "timestamp"',
+    ],
+    [
+      "with a timestamp that is out of range",
+      { logs: [{ message: "m", timestamp: "1960-01-01T00:00:00Z" }] },
+      'event 0: unexpected "1960-01-01T00:00:00Z" in "timestamp"; expected 1970 to 2254',
+    ],
+    [
+      "with a timestamp that no calendar has",
+      { logs: [{ message: "m", timestamp: Number.MAX_SAFE_INTEGER }] },
+      'event 0: unexpected 9007199254740991 in "timestamp"; expected 1970 to 2254',
     ],
     [
       "of another environment",

@@ -124,6 +124,11 @@ describe("the token", () => {
   ])("of ?%s and %j is %j", (query, authorization, secret) => {
     expect(door.secret(request(query, { authorization }))).toBe(secret);
   });
+
+  test("may be a header of its own, as the other parameters", () => {
+    expect(door.secret(request("", { token: "abc", authorization: "Bearer b" }))).toBe("abc");
+    expect(door.secret(request("token=url", { token: "abc" }))).toBe("url");
+  });
 });
 
 describe("the nonce", () => {

@@ -29,6 +29,9 @@ const times: readonly (readonly [text: string, time: bigint | undefined])[] = [
   ["12/1", ms("2025-12-01T00:00:00Z")],
   ["2/1/2026 4:30 PM", ms("2026-02-01T16:30:00Z")],
   ["2026-11-20 10:15 +0100", ms("2026-11-20T09:15:00Z")],
+  // As a plus in an address comes that was not encoded.
+  ["2026-11-20T10:15:30.5 01:00", ms("2026-11-20T09:15:30.500Z")],
+  ["2026-11-20 10:15 0100", ms("2026-11-20T09:15:00Z")],
   ["2026-11-20 13:15 PM", undefined],
   ["13/1", undefined],
   ["2/30", undefined],
