@@ -67,6 +67,8 @@ export function renderUsers(config: EmbeddedConfig): string {
       writer: { max_threads: 1, max_insert_threads: 1 },
       reader: {
         ...searchSettings,
+        // by itself a thread is for each GiB that the server has free, which is one here
+        max_threads_min_free_memory_per_thread: 0,
         max_memory_usage: Math.round(config.maxMemoryBytes * 0.4),
         constraints: {
           max_memory_usage: { max: Math.round(config.maxMemoryBytes * 0.4) },
