@@ -77,10 +77,8 @@ function connectionOptions(config: Config): Omit<KafkaConnection, "brokers"> {
   };
 }
 
-function readPassword({ LOGBOOM_KAFKA_PASSWORD: password }: Config): string {
-  if (password === undefined) {
-    throw new LogboomError("BAD_REQUEST", "LOGBOOM_KAFKA_SASL needs LOGBOOM_KAFKA_PASSWORD");
-  }
+/** There is one wherever there is a mechanism: the configuration sees to it. */
+function readPassword({ LOGBOOM_KAFKA_PASSWORD: password = "" }: Config): string {
   if (!password.startsWith("file:")) return password;
   const path = password.slice("file:".length);
   try {

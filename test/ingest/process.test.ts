@@ -61,7 +61,11 @@ test("several servers without a cluster are a fault", () => {
 });
 
 test("a server that is not there ends the start with 1, for a supervisor to try again", () => {
-  const { status, stdout } = run("query/standalone.ts", nowhere);
+  const { status, stdout } = run("query/standalone.ts", {
+    ...nowhere,
+    LOGBOOM_RETENTION_DAY: "7",
+  });
+  expect(stdout).toContain('"variables":["LOGBOOM_RETENTION_DAY"]');
   expect(stdout).toContain("ECONNREFUSED");
   expect(stdout).toContain('"msg":"cannot start"');
   expect(status).toBe(1);
