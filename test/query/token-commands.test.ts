@@ -137,6 +137,13 @@ describe("a call is refused, with the usage, and nothing is made:", () => {
     ["an unknown tier", [...acme, "--kind", "logtrace", "--tier", "gold"], '--tier "gold"'],
     ["a limit without a number", [...acme, "--kind", "logtrace", "--limit", "query"], "--limit"],
     ["a time that is none", [...acme, "--kind", "read", "--expires", "soon"], '--expires "soon"'],
+    // Date would take it for 2001.
+    ["a number for a time", [...acme, "--kind", "read", "--expires", "5"], '--expires "5"'],
+    [
+      "a label that none can be",
+      [...acme, "--kind", "read", "--prefix0", "a\tb"],
+      '"a\\tb" in "prefix0" starts no label: it must be 1 to 255 characters without control',
+    ],
     ["a variable not set", [...acme, "--kind", "read", "--secret", "env://NO_SUCH"], "NO_SUCH"],
     ["a file not there", [...acme, "--kind", "read", "--secret", "file:///no/such"], "ENOENT"],
   ])("%s", async (_, args, message) => {
@@ -180,6 +187,7 @@ test("the list shows each key's facts, its state and its last use, and no secret
   const made = await create("logtrace");
   const revoked = await create("write");
   expect(await call("revoke", revoked.id)).toMatch(/revoked 20\d\d-/);
+  const expired = await create("read", "--expires", "2001-02-03");
   {
     await using store = await openStore();
     store.tokens.authenticate(made.secret, "logtrace");
@@ -188,10 +196,12 @@ test("the list shows each key's facts, its state and its last use, and no secret
   expect(JSON.parse(json)).toMatchObject([
     { id: made.id, environment: "production", lastUsedAt: expect.stringMatching(/^20/) as string },
     { id: revoked.id, revokedAt: expect.stringMatching(/^20/) as string },
+    { id: expired.id, expiresAt: "2001-02-03T00:00:00.000Z" },
   ]);
   const text = await call("list");
   expect(text).toMatch(new RegExp(`^${made.id} .* active {2}used 20`, "m"));
   expect(text).toMatch(new RegExp(`^${revoked.id} .* revoked 20.* never used$`, "m"));
+  expect(text).toMatch(new RegExp(`^${expired.id} .* expired {2}never used$`, "m"));
   for (const output of [json, text]) {
     expect(output).not.toContain(made.secret);
     expect(output).not.toMatch(/sha256|sealed/i);
