@@ -269,8 +269,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
         try {
           return [[name, readFileSync(path, "utf8").replace(/\r?\n$/, "")]];
         } catch (error) {
-          const { code = "" } = error as NodeJS.ErrnoException;
-          faults.push(`${name}_FILE "${path}": cannot be read (${code})`);
+          faults.push(unreadable(`${name}_FILE`, path, error));
           return [];
         }
       }
@@ -288,6 +287,24 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     faults.push(`${name}${shown}: ${issue.message}`);
   }
   throw new ConfigError(faults);
+}
+
+/**
+ * The file that a variable names.
+ *
+ * @throws ConfigError when it cannot be read.
+ */
+export function readNamedFile(name: keyof Config, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ConfigError([unreadable(name, path, error)]);
+  }
+}
+
+function unreadable(name: string, path: string, error: unknown): string {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return `${name} "${path}": cannot be read (${code})`;
 }
 
 /** Variables that look like ours and are not: most often a slip of the pen, whose default then holds unseen. */

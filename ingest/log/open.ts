@@ -1,9 +1,7 @@
 // The log that the configuration names: Kafka where it has brokers, else the embedded one.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { ConfigError, type Config } from "../../schemas/config.ts";
-import { LogboomError } from "../../schemas/errors.ts";
+import { ConfigError, readNamedFile, type Config } from "../../schemas/config.ts";
 import { EmbeddedLog } from "./embedded.ts";
 import type { KafkaConnection } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
@@ -16,7 +14,8 @@ interface OpenOptions {
 /**
  * Opens the log; over Kafka creates and verifies its topics.
  *
- * @throws LogboomError UNAVAILABLE when Kafka is away, or a topic is not as it has to be.
+ * @throws LogboomError UNAVAILABLE when Kafka is away, or a topic is not as it has to be; ConfigError when a file
+ *   that a variable names cannot be read.
  */
 export async function openLog(
   config: Config,
@@ -65,6 +64,7 @@ export async function openSharedLog(
 function connectionOptions(config: Config): Omit<KafkaConnection, "brokers"> {
   const [mechanism, ...user] = config.LOGBOOM_KAFKA_SASL?.split(":") ?? [];
   const caFile = config.LOGBOOM_KAFKA_CA_FILE;
+  if (caFile !== undefined) readNamedFile("LOGBOOM_KAFKA_CA_FILE", caFile);
   return {
     ...(mechanism !== undefined && {
       sasl: {
@@ -81,10 +81,7 @@ function connectionOptions(config: Config): Omit<KafkaConnection, "brokers"> {
 function readPassword({ LOGBOOM_KAFKA_PASSWORD: password = "" }: Config): string {
   if (!password.startsWith("file:")) return password;
   const path = password.slice("file:".length);
-  try {
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-  } catch (error) {
-    const text = `cannot read the file "${path}" that LOGBOOM_KAFKA_PASSWORD names`;
-    throw new LogboomError("BAD_REQUEST", text, { cause: error });
-  }
+  return readNamedFile("LOGBOOM_KAFKA_PASSWORD", path)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
 }
