@@ -1,5 +1,5 @@
 // The first tokens of a new service: from the environment, or generated and left in files for their owner.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../schemas/config.ts";
 import { newSecret } from "./keys/secret.ts";
@@ -10,9 +10,9 @@ type FirstKind = "write" | "read";
 
 /** How a person gets at a bootstrap token without it being printed. */
 export interface BootstrapToken {
-  /** A shell expression that yields it. */
+  /** A shell expression that yields it, or a place for it when nobody but its owner has it. */
   readonly shell: string;
-  /** The file of mode 0600 that was written, now or at an earlier start. */
+  /** The file of mode 0600 that was written, now or at an earlier start, and still holds it. */
   readonly path: string | undefined;
 }
 
@@ -62,7 +62,11 @@ async function bootstrapToken(
     writeFileSync(path, `${secret}\n`, { mode: 0o600, flush: true });
     await tokens.create({ ...request, id, secret });
   }
-  return { shell: `$(cat ${shellWord(path)})`, path: existsSync(path) ? path : undefined };
+  // It may hold a token that is revoked by now, or another customer's.
+  const isGood = existsSync(path) && tokens.has(id, readFileSync(path, "utf8").trim());
+  return isGood
+    ? { shell: `$(cat ${shellWord(path)})`, path }
+    : { shell: `<your ${kind} token>`, path: undefined };
 }
 
 /** A path as a shell takes it for one word. */

@@ -106,7 +106,10 @@ describe("without tokens in the environment", () => {
     const secret = secretIn("read");
     const { tokenId } = tokens.authenticate(secret, "read");
     await tokens.revoke(tokenId);
-    await start();
+    const again = await start();
+    // Nor is it shown as one to use.
+    expect(again.read).toEqual({ shell: "<your read token>", path: undefined });
+    expect(again.write.path).toBe(pathOf("write"));
     expect(secretIn("read")).toBe(secret);
     expect(() => tokens.authenticate(secret, "read")).toThrow("revoked");
   });
@@ -117,6 +120,8 @@ describe("without tokens in the environment", () => {
     await start({ LOGBOOM_CUSTOMER: "acme" });
     expect(tokens.authenticate(secretIn("write"), "write").customer).toBe("acme");
     expect(tokens.authenticate(first, "write").customer).toBe("default");
+    // Back again, the files hold the other customer's.
+    expect((await start()).write).toEqual({ shell: "<your write token>", path: undefined });
   });
 
   // A file that is written anew keeps its mode.
