@@ -63,6 +63,7 @@ function expectInNoFile(secrets: readonly string[]): void {
   }
 }
 
+const acmeRead = ["--customer", "acme", "--kind", "read"];
 const allPrefixes = ["--prefix0", "a", "--prefix1", "b", "--prefix2", "c", "--prefix3", "d"];
 
 test("keys of every kind have the options of their kind, and are good; no file holds a secret", async () => {
@@ -208,7 +209,25 @@ test("the list shows each key's facts, its state and its last use, and no secret
   }
 });
 
+test("a folder without a log is told of, unless the first key is made in it", async () => {
+  const { code, stdout, stderr } = await runCli(data.dir, ["token", "list", "--json"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "[]\n" });
+  expect(stderr).toBe(
+    `logboom: no log in LOGBOOM_DATA_DIR "${data.dir}" so far; a new one is made there\n`,
+  );
+  expect(await call("list", "--json")).toBe("[]\n");
+});
+
+test("a data directory that cannot be one is a line, and no stack", async () => {
+  const file = join(data.dir, "file");
+  writeFileSync(file, "");
+  const { code, stdout, stderr } = await runCli(file, ["token", "create", ...acmeRead]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^logboom: ENOTDIR: .*\n$/);
+});
+
 test("revoking what is not there fails", async () => {
+  await create("read");
   const { code, stderr } = await runCli(data.dir, ["token", "revoke", "nobody"]);
   expect(code).toBe(1);
   expect(stderr).toBe('logboom: no token has the id "nobody"\n');
