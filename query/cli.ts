@@ -65,12 +65,7 @@ function fail(error: unknown): number {
     for (const fault of error.faults) console.error(`logboom: ${fault}`);
     return 2;
   }
-  if (!(error instanceof LogboomError) && !isSystemError(error)) throw error;
+  if (!(error instanceof LogboomError)) throw error;
   console.error(`logboom: ${error.message}`);
   return 1;
-}
-
-/** Of the operating system: a folder that cannot be written, a full disk. */
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && "syscall" in error;
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { ConfigError, readNamedFile, type Config } from "../../schemas/config.ts";
+import { LogboomError } from "../../schemas/errors.ts";
 import { EmbeddedLog } from "./embedded.ts";
 import type { KafkaConnection } from "./kafka/client.ts";
 import type { Log } from "./log.ts";
@@ -14,8 +15,8 @@ interface OpenOptions {
 /**
  * Opens the log; over Kafka creates and verifies its topics.
  *
- * @throws LogboomError UNAVAILABLE when Kafka is away, or a topic is not as it has to be; ConfigError when a file
- *   that a variable names cannot be read.
+ * @throws LogboomError UNAVAILABLE when the folder cannot be used, Kafka is away, or a topic is not as it has to be;
+ *   ConfigError when a file that a variable names cannot be read.
  */
 export async function openLog(
   config: Config,
@@ -25,7 +26,7 @@ export async function openLog(
   const dir = config.LOGBOOM_DATA_DIR;
   const brokers = config.LOGBOOM_KAFKA_BROKERS;
   if (brokers === undefined) {
-    return EmbeddedLog.open({ dir: join(dir, "log"), maxBytes: config.LOGBOOM_LOG_MAX_BYTES });
+    return openEmbedded(join(dir, "log"), config.LOGBOOM_LOG_MAX_BYTES);
   }
   // Who needs no Kafka does not load its client.
   const { KafkaLog } = await import("./kafka/kafka-log.ts");
@@ -41,6 +42,19 @@ export async function openLog(
     maxPendingBytes: config.LOGBOOM_INGEST_MEMORY_BYTES,
     logger,
   });
+}
+
+async function openEmbedded(dir: string, maxBytes: number): Promise<Log> {
+  try {
+    return await EmbeddedLog.open({ dir, maxBytes });
+  } catch (error) {
+    // LMDB names neither itself nor the folder.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LogboomError("UNAVAILABLE", `cannot open the log in "${dir}": ${reason}`, {
+      cause: error,
+      details: { dir },
+    });
+  }
 }
 
 /**

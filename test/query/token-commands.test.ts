@@ -1,5 +1,5 @@
 // `logboom token …` as an operator calls it, beside processes that have the log open and without any.
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MasterKey } from "../../ingest/keys/master-key.ts";
@@ -223,7 +223,15 @@ test("a data directory that cannot be one is a line, and no stack", async () => 
   writeFileSync(file, "");
   const { code, stdout, stderr } = await runCli(file, ["token", "create", ...acmeRead]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^logboom: ENOTDIR: .*\n$/);
+  expect(stderr).toMatch(/^logboom: cannot open the log in ".*\/file\/log": ENOTDIR: .*\n$/);
+});
+
+test("a log that LMDB cannot open is named by its folder", async () => {
+  mkdirSync(join(data.dir, "log", "log.mdb"), { recursive: true });
+  const { code, stderr } = await runCli(data.dir, ["token", "list"]);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`logboom: cannot open the log in "${join(data.dir, "log")}": `);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
 test("revoking what is not there fails", async () => {
