@@ -120,7 +120,7 @@ export const environment = {
   LOGBOOM_LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "silent"])
     .default("info")
-    .describe("lowest level of the service's own logs"),
+    .describe("lowest level of the service's own logs: fatal, error, warn, info, debug, silent"),
   LOGBOOM_LOG_MAX_BYTES: whole(16 * MIB, 2 ** 50)
     .default(4096 * MIB)
     .describe("bound of the embedded log on disk; beyond it ingest answers 503"),
