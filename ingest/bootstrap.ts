@@ -1,8 +1,8 @@
 // The first tokens of a new service: from the environment, or generated and left in files for their owner.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../schemas/config.ts";
-import { LogboomError } from "../schemas/errors.ts";
+import { newSecret } from "./keys/secret.ts";
 import type { TokenStore } from "./tokens.ts";
 
 /** The kinds that a new service starts with. */
@@ -10,9 +10,9 @@ type FirstKind = "write" | "read";
 
 /** How a person gets at a bootstrap token without it being printed. */
 export interface BootstrapToken {
-  /** A shell expression that yields it. */
+  /** A shell expression that yields it, or a place for it when nobody but its owner has it. */
   readonly shell: string;
-  /** The file of mode 0600 that was written, now or at an earlier start. */
+  /** The file of mode 0600 that was written, now or at an earlier start, and still holds it. */
   readonly path: string | undefined;
 }
 
@@ -20,7 +20,6 @@ export async function bootstrapTokens(
   config: Config,
   tokens: TokenStore,
 ): Promise<Record<FirstKind, BootstrapToken>> {
-  refuseSame(config);
   return {
     write: await bootstrapToken("write", config.LOGBOOM_WRITE_TOKEN, config, tokens),
     read: await bootstrapToken("read", config.LOGBOOM_READ_TOKEN, config, tokens),
@@ -29,15 +28,9 @@ export async function bootstrapTokens(
 
 /** For a process of one stage: takes over the tokens of the environment, and generates none, as others would, too. */
 export async function ensureGivenTokens(config: Config, tokens: TokenStore): Promise<void> {
-  refuseSame(config);
   const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
   if (write !== undefined) await bootstrapToken("write", write, config, tokens);
   if (read !== undefined) await bootstrapToken("read", read, config, tokens);
-}
-
-function refuseSame({ LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read }: Config): void {
-  if (write === undefined || write !== read) return;
-  throw new LogboomError("BAD_REQUEST", "LOGBOOM_WRITE_TOKEN and LOGBOOM_READ_TOKEN are the same");
 }
 
 async function bootstrapToken(
@@ -62,10 +55,21 @@ async function bootstrapToken(
   // Whoever deletes the file after reading it, or revokes the token, keeps their will over a restart.
   if (!isKnown) {
     mkdirSync(config.LOGBOOM_DATA_DIR, { recursive: true, mode: 0o700 });
-    const { secret } = await tokens.create({ ...request, id });
+    const secret = newSecret(kind);
+    // Before the token is known: one whose file could not be written would be nobody's for ever.
     // A file that is there already would keep its mode.
     rmSync(path, { force: true });
-    writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+    writeFileSync(path, `${secret}\n`, { mode: 0o600, flush: true });
+    await tokens.create({ ...request, id, secret });
   }
-  return { shell: `$(cat ${path})`, path: existsSync(path) ? path : undefined };
+  // It may hold a token that is revoked by now, or another customer's.
+  const isGood = existsSync(path) && tokens.has(id, readFileSync(path, "utf8").trim());
+  return isGood
+    ? { shell: `$(cat ${shellWord(path)})`, path }
+    : { shell: `<your ${kind} token>`, path: undefined };
+}
+
+/** A path as a shell takes it for one word. */
+function shellWord(path: string): string {
+  return /^[\w./@%+:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -105,7 +105,7 @@ export async function encodeRequest(
     const prefix1 = event.prefix1 ?? "";
     const prefix2 = event.prefix2 ?? "";
     const prefix3 = event.prefix3 ?? "";
-    checkLabels(principal, prefix0, prefix1, prefix2, prefix3);
+    checkLabels(principal, accepted, prefix0, prefix1, prefix2, prefix3);
 
     const partition = partitions.of(customer, prefix0);
     let writer = writers.get(partition);
@@ -151,9 +151,9 @@ function checkMessageSize(message: string | Buffer, limit: number, index: number
 
 function checkAttributes(attributes: Readonly<Record<string, string>>, index: number): void {
   const entries = Object.entries(attributes);
-  const refuse = (text: string, limit: number): never => {
+  const refuse = (text: string, limit?: number): never => {
     throw new LogboomError("BAD_REQUEST", `event ${index}: ${text}`, {
-      details: { event: index, field: "attributes", limit },
+      details: { event: index, field: "attributes", ...(limit !== undefined && { limit }) },
     });
   };
   if (entries.length > MAX_ATTRIBUTES) {
@@ -162,7 +162,7 @@ function checkAttributes(attributes: Readonly<Record<string, string>>, index: nu
   for (const [name, value] of entries) {
     const shown = JSON.stringify(name.slice(0, 40));
     // JavaScript's own name: readers that assign it to an object lose it.
-    if (name === "__proto__") refuse(`the attribute name ${shown} is reserved`, 0);
+    if (name === "__proto__") refuse(`the attribute name ${shown} is reserved`);
     const nameBytes = Buffer.byteLength(name, "utf8");
     if (nameBytes === 0 || nameBytes > MAX_ATTRIBUTE_NAME_BYTES) {
       refuse(
@@ -170,11 +170,7 @@ function checkAttributes(attributes: Readonly<Record<string, string>>, index: nu
         MAX_ATTRIBUTE_NAME_BYTES,
       );
     }
-    if (typeof value !== "string") {
-      throw new LogboomError("BAD_REQUEST", `event ${index}: attribute ${shown} is not a string`, {
-        details: { event: index, field: "attributes" },
-      });
-    }
+    if (typeof value !== "string") refuse(`attribute ${shown} is not a string`);
     if (Buffer.byteLength(value, "utf8") > MAX_ATTRIBUTE_BYTES) {
       refuse(
         `the value of attribute ${shown} has ${Buffer.byteLength(value, "utf8")} bytes; the limit is ${MAX_ATTRIBUTE_BYTES}`,

@@ -1,6 +1,6 @@
 // The life of a process of any stage: environment, logger, start, drain on a signal, exit code.
 import { pino, type Logger } from "pino";
-import { ConfigError, readConfig, type Config } from "../schemas/config.ts";
+import { ConfigError, readConfig, unknownVariables, type Config } from "../schemas/config.ts";
 import { createInstruments, type Instruments } from "../schemas/instruments.ts";
 
 /** npm and timeout(1) pass on a signal that the terminal has sent to the whole group: one Ctrl-C comes twice. */
@@ -31,6 +31,8 @@ export async function runProcess(start: (context: ProcessContext) => Promise<voi
   try {
     const config = readConfig(process.env);
     logger = pino({ level: config.LOGBOOM_LOG_LEVEL });
+    const variables = unknownVariables(process.env);
+    if (variables.length > 0) logger.warn({ variables }, "unknown variables are ignored");
     await start({ config, logger, instruments: createInstruments(), keep });
     stopOnSignal(logger, () => parts.disposeAsync());
   } catch (error) {

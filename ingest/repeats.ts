@@ -26,7 +26,7 @@ export class Repeats {
    * Runs `store` unless this request was acknowledged before; then the outcome is that of the first time.
    * `store` has to make the receipt durable together with the events.
    *
-   * @throws LogboomError IDEMPOTENCY_MISMATCH when the key was used for another body.
+   * @throws LogboomError IDEMPOTENCY_MISMATCH when the key was used for another body or query string.
    */
   async once(
     request: KeyedRequest,
@@ -66,7 +66,7 @@ function repeatOutcome(receipt: string, bodyHash: string, key: IdempotencyKey): 
     const value = key.value.slice(0, 100);
     throw new LogboomError(
       "IDEMPOTENCY_MISMATCH",
-      `the idempotency key "${value}" was used for a request with another body`,
+      `the idempotency key "${value}" was used for a request with another body or query string`,
       { details: { field: "Idempotency-Key", value } },
     );
   }

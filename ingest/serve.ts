@@ -1,4 +1,5 @@
 // The HTTP face of a process: what its stages serve, health, readiness and metrics, drained before it closes.
+import { isIPv6 } from "node:net";
 import express, { type RequestHandler } from "express";
 import { openApiDocument } from "../schemas/openapi.ts";
 import { answerFailure, answerNotFound } from "./failures.ts";
@@ -49,7 +50,12 @@ export async function serve(stages: readonly Stage[], context: ProcessContext): 
     onRefuse: () => instruments.logboom_socket_refused_connections_total.inc({ door: "http" }),
   });
   keep({ close: () => server.drain(config.LOGBOOM_DRAIN_TIMEOUT_MS) });
-  const url = `http://${config.LOGBOOM_HOST}:${server.port}`;
+  const url = urlOf(config.LOGBOOM_HOST, server.port);
   logger.info({ url }, "ready");
   return url;
+}
+
+/** With the brackets that an IPv6 address needs. */
+export function urlOf(host: string, port: number): string {
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -177,6 +177,14 @@ export class TokenStore {
     return this.#records.list();
   }
 
+  /** Whether the key of this id is good and has this secret; not a use of it. */
+  has(id: string, secret: string): boolean {
+    const found = this.#records.findBySecret(hashSecret(secret));
+    return found.some(
+      (key) => key.record.id === id && isActive(key.record) && !this.#isExpired(key),
+    );
+  }
+
   /** ms since the epoch, to the minute; undefined when it was never used. */
   lastUse(id: string): number | undefined {
     return this.#lastUses.lastUse(id);

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // The command line: `npm run logboom -- token create …` and its like, beside a running service or without one.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { pino } from "pino";
 import { ConfigError, readConfig, type Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
@@ -38,12 +40,19 @@ try {
 }
 
 async function withLog(config: Config, run: (log: Log) => Promise<void>): Promise<void> {
+  tellOfNewLog(config);
   const log = await openLog(config, pino({ level: "silent" }), { hasReceipts: false });
   try {
     await run(log);
   } finally {
     await log.close();
   }
+}
+
+/** In the wrong folder everything would look empty. The first key may well come before the first start. */
+function tellOfNewLog({ LOGBOOM_KAFKA_BROKERS: brokers, LOGBOOM_DATA_DIR: dir }: Config): void {
+  if (brokers !== undefined || subcommand === "create" || existsSync(join(dir, "log"))) return;
+  console.error(`logboom: no log in LOGBOOM_DATA_DIR "${dir}" so far; a new one is made there`);
 }
 
 /** Says what went wrong and returns the exit code: 2 for a wrong call, 1 for a failure. */

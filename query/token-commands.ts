@@ -12,10 +12,13 @@ import {
   type EndpointFamily,
   type TokenRecord,
 } from "../schemas/token.ts";
+import { parseTimestamp } from "../schemas/time.ts";
 import { MasterKey } from "../ingest/keys/master-key.ts";
 import type { Log } from "../ingest/log/log.ts";
 import { TokenStore, type TokenRequest } from "../ingest/tokens.ts";
 import { parseCall, UsageError } from "./cli-call.ts";
+
+const NS_PER_MS = 1_000_000n;
 
 export const tokenUsage = `  logboom token create --customer C --kind KIND [--secret VALUE|env://VAR|file:///PATH] [--expires TIME] [--json]
     KIND is one of ${tokenKinds.join(", ")}
@@ -121,9 +124,10 @@ function oneOf<Value extends string>(
   throw new UsageError(`--${option} "${given}" must be one of ${values.join(", ")}`);
 }
 
+/** A day is its first moment; without an offset it is UTC, as everywhere else. */
 function readTime(text: string): string {
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  const time = parseTimestamp(/^[\d-]+$/.test(text) ? `${text}T00:00:00` : text);
+  if (time !== undefined) return new Date(Number(time / NS_PER_MS)).toISOString();
   throw new UsageError(`--expires "${text}" must be a time like 2027-01-31T00:00:00Z`);
 }
 
@@ -166,28 +170,24 @@ function listTokens(tokens: TokenStore, args: readonly string[]): void {
     console.log(JSON.stringify(listed));
     return;
   }
-  for (const {
-    id,
-    kind,
-    customer,
-    prefixes,
-    createdAt,
-    suspendedAt,
-    revokedAt,
-    lastUsedAt,
-    ...more
-  } of listed) {
-    const state =
-      revokedAt !== undefined
-        ? `revoked ${revokedAt}`
-        : suspendedAt !== undefined
-          ? `suspended ${suspendedAt}`
-          : "active";
+  for (const record of listed) {
+    const { id, kind, customer, prefixes, createdAt, ...others } = record;
+    const { suspendedAt: _suspended, revokedAt: _revoked, lastUsedAt, ...more } = others;
     const used = lastUsedAt === undefined ? "never used" : `used ${lastUsedAt}`;
     const facts = [JSON.stringify(prefixes)];
     if (Object.keys(more).length > 0) facts.push(JSON.stringify(more));
-    console.log([id, kind, customer, ...facts, createdAt, state, used].join("  "));
+    console.log([id, kind, customer, ...facts, createdAt, stateOf(record), used].join("  "));
   }
+}
+
+function stateOf({
+  revokedAt,
+  suspendedAt,
+  expiresAt,
+}: Pick<TokenRecord, "revokedAt" | "suspendedAt" | "expiresAt">): string {
+  if (revokedAt !== undefined) return `revoked ${revokedAt}`;
+  if (suspendedAt !== undefined) return `suspended ${suspendedAt}`;
+  return expiresAt !== undefined && Date.parse(expiresAt) <= Date.now() ? "expired" : "active";
 }
 
 async function revokeToken(tokens: TokenStore, args: readonly string[]): Promise<void> {

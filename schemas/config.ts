@@ -120,7 +120,7 @@ export const environment = {
   LOGBOOM_LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "silent"])
     .default("info")
-    .describe("lowest level of the service's own logs"),
+    .describe("lowest level of the service's own logs: fatal, error, warn, info, debug, silent"),
   LOGBOOM_LOG_MAX_BYTES: whole(16 * MIB, 2 ** 50)
     .default(4096 * MIB)
     .describe("bound of the embedded log on disk; beyond it ingest answers 503"),
@@ -269,8 +269,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
         try {
           return [[name, readFileSync(path, "utf8").replace(/\r?\n$/, "")]];
         } catch (error) {
-          const { code = "" } = error as NodeJS.ErrnoException;
-          faults.push(`${name}_FILE "${path}": cannot be read (${code})`);
+          faults.push(unreadable(`${name}_FILE`, path, error));
           return [];
         }
       }
@@ -290,16 +289,59 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   throw new ConfigError(faults);
 }
 
+/**
+ * The file that a variable names.
+ *
+ * @throws ConfigError when it cannot be read.
+ */
+export function readNamedFile(name: keyof Config, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ConfigError([unreadable(name, path, error)]);
+  }
+}
+
+function unreadable(name: string, path: string, error: unknown): string {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return `${name} "${path}": cannot be read (${code})`;
+}
+
+/** Variables that look like ours and are not: most often a slip of the pen, whose default then holds unseen. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set(
+    Object.keys(environment).flatMap((name) => (isSecret(name) ? [name, `${name}_FILE`] : [name])),
+  );
+  return Object.keys(env).filter((name) => name.startsWith("LOGBOOM_") && !known.has(name));
+}
+
 function isSecret(name: string): boolean {
   return /_(TOKEN|PASSWORD)$/.test(name) || /^LOGBOOM_((MASTER|LOGSTASH)_KEY|DATAHUB)$/.test(name);
 }
 
 /** What no single variable shows. */
 function faultsBetween(config: z.infer<typeof schema>): string[] {
+  const faults: string[] = [];
   const { LOGBOOM_TLS_CERT: cert, LOGBOOM_TLS_KEY: key, LOGBOOM_TOKEN_TLS_PORT: port } = config;
   if ((cert === undefined) !== (key === undefined)) {
-    return ["LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: one is of no use without the other"];
+    faults.push("LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: one is of no use without the other");
+  } else if (port !== undefined && cert === undefined) {
+    faults.push("LOGBOOM_TOKEN_TLS_PORT: needs LOGBOOM_TLS_CERT and LOGBOOM_TLS_KEY");
   }
-  if (port === undefined || cert !== undefined) return [];
-  return ["LOGBOOM_TOKEN_TLS_PORT: needs LOGBOOM_TLS_CERT and LOGBOOM_TLS_KEY"];
+  const { LOGBOOM_WRITE_TOKEN: write, LOGBOOM_READ_TOKEN: read } = config;
+  if (write !== undefined && write === read) {
+    faults.push("LOGBOOM_WRITE_TOKEN, LOGBOOM_READ_TOKEN: are the same; give two");
+  }
+  if (config.LOGBOOM_KAFKA_SASL !== undefined && config.LOGBOOM_KAFKA_PASSWORD === undefined) {
+    faults.push("LOGBOOM_KAFKA_SASL: needs LOGBOOM_KAFKA_PASSWORD");
+  }
+  // Who names certificates means TLS: without it the password would go over the network in clear.
+  if (config.LOGBOOM_KAFKA_CA_FILE !== undefined && config.LOGBOOM_KAFKA_TLS === "off") {
+    faults.push("LOGBOOM_KAFKA_CA_FILE: needs LOGBOOM_KAFKA_TLS=on");
+  }
+  const { LOGBOOM_CLICKHOUSE_CLUSTER: cluster, LOGBOOM_CLICKHOUSE_URL: urls } = config;
+  if (cluster !== undefined && urls === undefined) {
+    faults.push("LOGBOOM_CLICKHOUSE_CLUSTER: needs LOGBOOM_CLICKHOUSE_URL");
+  }
+  return faults;
 }

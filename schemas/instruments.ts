@@ -9,6 +9,8 @@ type Instrument<Name extends MetricName> =
       ? Gauge
       : Histogram;
 
+type Labels = Readonly<Record<string, string>>;
+
 /** Every declared metric under its name, and the registry that renders them. */
 export type Instruments = { readonly [Name in MetricName]: Instrument<Name> } & {
   readonly registry: Registry;
@@ -27,8 +29,11 @@ export function createInstruments(collectProcess = true): Instruments {
       registers: [registry],
     };
     switch (declaration.type) {
-      case "counter":
-        return [name, new Counter(options)];
+      case "counter": {
+        const counter = new Counter(options);
+        if (!("door" in labels)) for (const values of combinations(labels)) counter.inc(values, 0);
+        return [name, counter];
+      }
       case "gauge":
         return [name, new Gauge(options)];
       case "histogram":
@@ -36,4 +41,17 @@ export function createInstruments(collectProcess = true): Instruments {
     }
   });
   return { ...Object.fromEntries(instruments), registry } as Instruments;
+}
+
+/**
+ * Every set of the labels' values. Counters begin with them at 0: to Prometheus a series that appears with 1 has
+ * not increased, so an alert would miss the first of what is rare. Those by door begin with the door's first
+ * request, as most doors are never used.
+ */
+function combinations(labels: Readonly<Record<string, readonly string[]>>): Labels[] {
+  return Object.entries(labels).reduce<Labels[]>(
+    (sets, [label, values]) =>
+      sets.flatMap((set) => values.map((value) => ({ ...set, [label]: value }))),
+    [{}],
+  );
 }

@@ -104,6 +104,7 @@ export class EmbeddedStore {
   /** Used by startEmbeddedStore only. */
   async start(): Promise<void> {
     const deadline = Date.now() + this.#lockWaitMs;
+    let isWaiting = false;
     for (let attempt = 1; ;) {
       try {
         const child = await this.#startChild();
@@ -112,6 +113,8 @@ export class EmbeddedStore {
       } catch (error) {
         if (isLocked(error)) {
           if (Date.now() > deadline) throw lockedError(this.dir, error);
+          if (!isWaiting) this.#logger.warn({ dir: this.dir }, "store directory is held; waiting");
+          isWaiting = true;
           await sleep(lockRetryMs);
         } else {
           if (attempt++ >= startAttempts) throw startError(this.dir, error);

@@ -55,8 +55,10 @@ export function completeFacts(facts: KeyFacts, others: readonly TokenRecord[]): 
   }
   for (const [index, prefix] of facts.prefixes.entries()) {
     const field = `prefix${index}`;
-    if (!labelPrefix.safeParse(prefix).success)
-      throw fault(field, `"${field}" cannot start a label`);
+    const issue = labelPrefix.safeParse(prefix).error?.issues[0];
+    if (issue === undefined) continue;
+    const shown = JSON.stringify(prefix.slice(0, 40));
+    throw fault(field, `${shown} in "${field}" starts no label: it ${issue.message}`);
   }
   switch (facts.kind) {
     case "logtrace":

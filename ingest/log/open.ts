@@ -1,8 +1,7 @@
 // The log that the configuration names: Kafka where it has brokers, else the embedded one.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { ConfigError, type Config } from "../../schemas/config.ts";
+import { ConfigError, readNamedFile, type Config } from "../../schemas/config.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import { EmbeddedLog } from "./embedded.ts";
 import type { KafkaConnection } from "./kafka/client.ts";
@@ -16,7 +15,8 @@ interface OpenOptions {
 /**
  * Opens the log; over Kafka creates and verifies its topics.
  *
- * @throws LogboomError UNAVAILABLE when Kafka is away, or a topic is not as it has to be.
+ * @throws LogboomError UNAVAILABLE when the folder cannot be used, Kafka is away, or a topic is not as it has to be;
+ *   ConfigError when a file that a variable names cannot be read.
  */
 export async function openLog(
   config: Config,
@@ -26,7 +26,7 @@ export async function openLog(
   const dir = config.LOGBOOM_DATA_DIR;
   const brokers = config.LOGBOOM_KAFKA_BROKERS;
   if (brokers === undefined) {
-    return EmbeddedLog.open({ dir: join(dir, "log"), maxBytes: config.LOGBOOM_LOG_MAX_BYTES });
+    return openEmbedded(join(dir, "log"), config.LOGBOOM_LOG_MAX_BYTES);
   }
   // Who needs no Kafka does not load its client.
   const { KafkaLog } = await import("./kafka/kafka-log.ts");
@@ -42,6 +42,19 @@ export async function openLog(
     maxPendingBytes: config.LOGBOOM_INGEST_MEMORY_BYTES,
     logger,
   });
+}
+
+async function openEmbedded(dir: string, maxBytes: number): Promise<Log> {
+  try {
+    return await EmbeddedLog.open({ dir, maxBytes });
+  } catch (error) {
+    // LMDB names neither itself nor the folder.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LogboomError("UNAVAILABLE", `cannot open the log in "${dir}": ${reason}`, {
+      cause: error,
+      details: { dir },
+    });
+  }
 }
 
 /**
@@ -65,6 +78,7 @@ export async function openSharedLog(
 function connectionOptions(config: Config): Omit<KafkaConnection, "brokers"> {
   const [mechanism, ...user] = config.LOGBOOM_KAFKA_SASL?.split(":") ?? [];
   const caFile = config.LOGBOOM_KAFKA_CA_FILE;
+  if (caFile !== undefined) readNamedFile("LOGBOOM_KAFKA_CA_FILE", caFile);
   return {
     ...(mechanism !== undefined && {
       sasl: {
@@ -77,16 +91,11 @@ function connectionOptions(config: Config): Omit<KafkaConnection, "brokers"> {
   };
 }
 
-function readPassword({ LOGBOOM_KAFKA_PASSWORD: password }: Config): string {
-  if (password === undefined) {
-    throw new LogboomError("BAD_REQUEST", "LOGBOOM_KAFKA_SASL needs LOGBOOM_KAFKA_PASSWORD");
-  }
+/** There is one wherever there is a mechanism: the configuration sees to it. */
+function readPassword({ LOGBOOM_KAFKA_PASSWORD: password = "" }: Config): string {
   if (!password.startsWith("file:")) return password;
   const path = password.slice("file:".length);
-  try {
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-  } catch (error) {
-    const text = `cannot read the file "${path}" that LOGBOOM_KAFKA_PASSWORD names`;
-    throw new LogboomError("BAD_REQUEST", text, { cause: error });
-  }
+  return readNamedFile("LOGBOOM_KAFKA_PASSWORD", path)
+    .toString("utf8")
+    .replace(/\r?\n$/, "");
 }

@@ -85,9 +85,12 @@ function readQuery({ query }: DoorRequest): { customer: string | undefined; labe
   const labels: Labels = {};
   let customer: string | undefined;
   for (const [name, value] of query) {
+    if (name !== "customer" && !isLabelName(name)) {
+      throw unknownField("query parameter", name, "customer, prefix0 to prefix3");
+    }
+    if (query.getAll(name).length > 1) throw fieldError(name, value, "one value, not several");
     if (name === "customer") customer = value;
-    else if (isLabelName(name)) labels[name] = value;
-    else throw unknownField("query parameter", name, "customer, prefix0 to prefix3");
+    else labels[name] = value;
   }
   return { customer, labels };
 }

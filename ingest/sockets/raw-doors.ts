@@ -1,7 +1,7 @@
 // The raw ports that the configuration asks for, each with its protocol, its intake and its listeners.
-import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
-import type { Config } from "../../schemas/config.ts";
+import { ConfigError, readNamedFile, type Config } from "../../schemas/config.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 import type { Acceptor } from "../accept.ts";
@@ -63,6 +63,7 @@ export interface RawDoors {
   close(): Promise<void>;
 }
 
+/** @throws ConfigError for a certificate or a key that is none */
 export async function openRawDoors(options: RawDoorsOptions): Promise<RawDoors> {
   const { config } = options;
   const tls = readIdentity(config);
@@ -237,5 +238,15 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
 function readIdentity(config: Config): TlsIdentity | undefined {
   const { LOGBOOM_TLS_CERT: cert, LOGBOOM_TLS_KEY: key } = config;
   if (cert === undefined || key === undefined) return undefined;
-  return { cert: readFileSync(cert), key: readFileSync(key) };
+  const identity = {
+    cert: readNamedFile("LOGBOOM_TLS_CERT", cert),
+    key: readNamedFile("LOGBOOM_TLS_KEY", key),
+  };
+  try {
+    createSecureContext(identity);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ConfigError([`LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: cannot be used: ${message}`]);
+  }
+  return identity;
 }

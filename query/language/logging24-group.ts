@@ -13,6 +13,11 @@ const foreign: readonly (readonly [opening: RegExp, what: string, advice: string
   [/\(\?P?['<]/y, "only the captures x, y and key exist", "write (?<key>…)"],
   [/\(\?#/y, "comments are not in the dialect", "leave it out"],
   [/\(\?[R\d&+P|(]/y, "recursion and conditions are not in the dialect", "write the text again"],
+  [
+    /\(\?(?:int|num|txt)\b/y,
+    "this form of a number or text is not in the dialect",
+    "write (?int), (?num(N)) or (?txt(…))",
+  ],
   [/\(\?[a-zA-Z^-]+[:)]/y, "flags are not in the dialect", "write a class like [Ee]rror"],
 ];
 

@@ -24,10 +24,13 @@ export class Freshness {
     return this.#known.searchableUntil;
   }
 
-  /** Resolves when everything acknowledged until now can be found, or after the time given. */
+  /**
+   * Resolves when everything acknowledged until now can be found, or after the time given; so it does where the
+   * log cannot tell, which whoever searches then finds out by themselves.
+   */
   async caughtUp(withinMs: number): Promise<void> {
     const now = Date.now();
-    while (Date.now() - now < withinMs && (await this.searchableUntil()) < now) {
+    while (Date.now() - now < withinMs && (await this.searchableUntil().catch(() => 0)) < now) {
       await sleep(LOOK_AGAIN_MS);
     }
   }

@@ -69,6 +69,8 @@ export function readSearchRequest(form: URLSearchParams): SearchRequest {
     return parsed;
   };
 
+  const customer = text("customer");
+  if (customer === "") throw refuse("customer", customer, "the id of a customer: it is required");
   const type = text("type", "UNSORTED_RESULTS");
   if (!isSearchType(type)) throw refuse("type", type, searchTypes.join(", "));
   const regex = text("regex");
@@ -76,7 +78,7 @@ export function readSearchRequest(form: URLSearchParams): SearchRequest {
     throw refuse("regex", `${regex.length} characters`, `at most ${MAX_REGEX_CHARACTERS}`);
   }
   const parameters = {
-    customer: text("customer"),
+    customer,
     prefixes: [
       text("prefix0", ""),
       text("prefix1", ""),

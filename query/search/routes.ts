@@ -107,7 +107,7 @@ async function answer(
   requireCustomer(principal, search.customer, "read");
   const { waitMs, isDryRun } = readPollOptions(form);
   if (isDryRun) {
-    const plan = await searches.plan(search, principal.prefixes);
+    const plan = await searches.plan(search, principal.prefixes, waitMs);
     return { pieces: [Buffer.from(renderPlan(search, plan))], outcome: "complete" };
   }
   const scan = await searches.poll(search, principal.prefixes, waitMs);

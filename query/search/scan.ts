@@ -237,10 +237,7 @@ export class Scan {
       this.#layouts = plan.slices.map((slice) => layoutsOf(request, slice));
       return plan;
     } catch (error) {
-      throw new LogboomError("UNAVAILABLE", "the store does not answer", {
-        cause: error,
-        retryAfterSeconds: 2,
-      });
+      throw storeAway(error);
     }
   }
 
@@ -370,6 +367,14 @@ export class Scan {
   #limitOf({ type, limit }: SearchRequest): number {
     return type === "BACKWARD_RESULTS_ONE_PER_KEY31" ? limit : Math.max(1, this.#answer.wanted);
   }
+}
+
+/** What a caller is told when not even the statistics can be asked. */
+export function storeAway(cause: unknown): LogboomError {
+  return new LogboomError("UNAVAILABLE", "the store does not answer", {
+    cause,
+    retryAfterSeconds: 2,
+  });
 }
 
 /** Counts need every slice; of those of all events most are known without reading any. */

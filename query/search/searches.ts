@@ -9,7 +9,7 @@ import type { Freshness } from "./freshness.ts";
 import { Partials } from "./partials.ts";
 import { planSearch, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
-import { Scan, sliceOptions } from "./scan.ts";
+import { Scan, sliceOptions, storeAway } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
 import type { StatementPool } from "./statement-pool.ts";
 
@@ -89,14 +89,20 @@ export class Searches {
   /**
    * What a search would read, without reading it.
    *
-   * @throws LogboomError BAD_REGEX, BAD_REQUEST; the store's error
+   * @param waitMs how long to wait for what was acknowledged before to be searchable
+   * @throws LogboomError BAD_REGEX, BAD_REQUEST, UNAVAILABLE
    */
-  async plan(request: SearchRequest, tokenPrefixes: Prefixes): Promise<Plan> {
+  async plan(request: SearchRequest, tokenPrefixes: Prefixes, waitMs = 0): Promise<Plan> {
     const prefixes = effectivePrefixes(request.prefixes, tokenPrefixes);
     const compiled = compileSearch(request.regex);
     requireCaptures(request, compiled.captureNames);
-    const { store } = this.#options;
-    return planSearch(store, request, prefixes, undefined, sliceOptions(request, compiled));
+    const { store, freshness } = this.#options;
+    try {
+      if (waitMs > 0) await freshness.caughtUp(waitMs);
+      return await planSearch(store, request, prefixes, undefined, sliceOptions(request, compiled));
+    } catch (error) {
+      throw storeAway(error);
+    }
   }
 
   async close(): Promise<void> {
@@ -155,12 +161,17 @@ export class Searches {
     if (!scan.isShown && isPolled && (entry.hasWaited || !isWaiting)) return true;
     if (scan.hasFailed) return false;
     if (Date.now() - entry.checkedAt < FRESH_MS && !isWaiting) return true;
-    const searchableUntil = await freshness.searchableUntil();
-    const plan = await planSearch(store, request, prefixes, undefined, { searchableUntil });
-    entry.checkedAt = Date.now();
-    if (plan.signature !== scan.signature) return false;
-    scan.confirm(searchableUntil);
-    return true;
+    try {
+      const searchableUntil = await freshness.searchableUntil();
+      const plan = await planSearch(store, request, prefixes, undefined, { searchableUntil });
+      entry.checkedAt = Date.now();
+      if (plan.signature !== scan.signature) return false;
+      scan.confirm(searchableUntil);
+      return true;
+    } catch {
+      // Begun anew, it waits for a store that restarts, and says so when it does not come back.
+      return false;
+    }
   }
 
   /** Forgets what is old, and the least recently polled of what is too much. */

@@ -123,3 +123,23 @@ test.each(each)(
     expectExact(await pollToTheEnd(asked, watch), type);
   },
 );
+
+test("the store is killed after the end: polls go on, and the answer comes back as it was", async () => {
+  const asked: SearchParameters = { regex: ".*end of 19.*", type: "EXACT_COUNTS_BINNED" };
+  const before = await pollToTheEnd(asked, createWatch("EXACT_COUNTS_BINNED"));
+  // A finished answer is not checked again at once.
+  await sleep(500);
+  expect(service.killClickHouseOnly()).toBeDefined();
+  const after = await pollToTheEnd(asked, createWatch("EXACT_COUNTS_BINNED"));
+  expect(after).toMatchObject({ counts: before.counts, failedBlocks: 0, error: null });
+});
+
+test("a dry run without the store is told to come again", async () => {
+  const asked = new URLSearchParams({ customer: "acme", regex: ".*", dryRun: "true" }).toString();
+  const store = service.findClickHouse();
+  if (store === undefined) throw new Error("no store process");
+  expect(service.killClickHouseOnly()).toBe(store);
+  const response = await postSearch(service, asked);
+  expect([response.status, response.headers.get("retry-after")]).toEqual([503, "2"]);
+  expect(await response.json()).toMatchObject({ errorCode: "UNAVAILABLE", complete: false });
+});

@@ -149,6 +149,13 @@ test("a dry run says what would be read, and reads nothing", async () => {
   expect(dry).toMatchObject({ scannedBytes: 0, events: [], complete: false, error: null });
 });
 
+test("a dry run that waits knows of what was acknowledged before", async () => {
+  await ingest(service, toNdjson([{ message: "planned", prefix0: "planned" }]));
+  const asked = counting("planned", { prefix0: "planned", wait: 10_000 });
+  const response = await postSearch(service, { ...asked, dryRun: "true" } as SearchParameters);
+  expect(await response.json()).toMatchObject({ relevantBlocks: 1, relevantBytes: 7 });
+});
+
 describe("freshness", () => {
   test("a client that waits reads its own writes, every time", async () => {
     for (let round = 1; round <= 5; round++) {

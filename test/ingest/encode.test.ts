@@ -293,6 +293,12 @@ describe("limits", () => {
     });
   });
 
+  test("an attribute that no number could make right is refused without a limit", async () => {
+    const attributes = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
+    const { details } = await refusalOf([{ message: "a", attributes }]);
+    expect(details).toEqual({ event: 0, field: "attributes" });
+  });
+
   test("64 attributes with names and values of the largest size are taken", async () => {
     const attributes = Object.fromEntries(
       Array.from({ length: 64 }, (_, index) => [
@@ -338,7 +344,8 @@ describe("labels", () => {
   ])("%s of %j is refused", async (field, label, message) => {
     const refusal = await refusalOf([{ message: "a" }, { [field]: label, message: "b" }]);
     expect(refusal.code).toBe("BAD_REQUEST");
-    expect(refusal.details).toMatchObject({ field });
+    expect(refusal.details).toMatchObject({ event: 1, field });
+    expect(refusal.message).toMatch(/^event 1: the label /);
     expect(refusal.message).toContain(message);
   });
 
@@ -363,7 +370,10 @@ describe("labels", () => {
         ],
         [...prefixes],
       );
-      expect(refusal).toMatchObject({ code: "NO_PERMISSION", details: { field, tokenId: "t-1" } });
+      expect(refusal).toMatchObject({
+        code: "NO_PERMISSION",
+        details: { event: 1, field, tokenId: "t-1" },
+      });
     },
   );
 

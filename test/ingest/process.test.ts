@@ -60,8 +60,24 @@ test("several servers without a cluster are a fault", () => {
   expect(status).toBe(2);
 });
 
+test.each([
+  ["LOGBOOM_KAFKA_CA_FILE", { LOGBOOM_KAFKA_TLS: "on", LOGBOOM_KAFKA_CA_FILE: "/no/such" }],
+  [
+    "LOGBOOM_KAFKA_PASSWORD",
+    { LOGBOOM_KAFKA_SASL: "plain:logboom", LOGBOOM_KAFKA_PASSWORD: "file:/no/such" },
+  ],
+])("a file that %s names and is not there is a fault", (name, env) => {
+  const { status, lines } = run("ingest/main.ts", { LOGBOOM_KAFKA_BROKERS: "127.0.0.1:1", ...env });
+  expect(lines).toEqual([`logboom: ${name} "/no/such": cannot be read (ENOENT)`]);
+  expect(status).toBe(2);
+});
+
 test("a server that is not there ends the start with 1, for a supervisor to try again", () => {
-  const { status, stdout } = run("query/standalone.ts", nowhere);
+  const { status, stdout } = run("query/standalone.ts", {
+    ...nowhere,
+    LOGBOOM_RETENTION_DAY: "7",
+  });
+  expect(stdout).toContain('"variables":["LOGBOOM_RETENTION_DAY"]');
   expect(stdout).toContain("ECONNREFUSED");
   expect(stdout).toContain('"msg":"cannot start"');
   expect(status).toBe(1);

@@ -27,18 +27,22 @@ interface Request {
   readonly key?: IdempotencyKey | undefined;
   readonly door?: string;
   readonly tokenId?: string;
+  readonly query?: string;
 }
 
 /** Sends a request whose events are its body, as the edge does: events and receipt in one append. */
 function send(given: Request = {}, gate?: Promise<unknown>): Promise<Outcome> {
-  const { body = "events", door = "native", tokenId = "token" } = given;
+  const { body = "events", door = "native", tokenId = "token", query = "" } = given;
   const key = "key" in given ? given.key : bound;
-  return repeats.once({ door, tokenId, key, body: Buffer.from(body) }, async (makeReceipt) => {
-    await gate;
-    const receipt: Receipt | undefined = makeReceipt(outcome);
-    await temp.log.append([eventRecord(0, body)], receipt === undefined ? [] : [receipt]);
-    return outcome;
-  });
+  return repeats.once(
+    { door, tokenId, key, query, body: Buffer.from(body) },
+    async (makeReceipt) => {
+      await gate;
+      const receipt: Receipt | undefined = makeReceipt(outcome);
+      await temp.log.append([eventRecord(0, body)], receipt === undefined ? [] : [receipt]);
+      return outcome;
+    },
+  );
 }
 
 const duplicate = { ...outcome, isDuplicate: true };
@@ -96,6 +100,13 @@ describe("another body under a key that binds it", () => {
     await expect(send({ body: "other" })).rejects.toThrow(mismatch);
     expect(await readAllText(temp.log)).toEqual(["events"]);
     expect(await send()).toEqual(duplicate);
+  });
+
+  test("is refused, as is another query string, in which labels stand", async () => {
+    await send({ query: "prefix0=web" });
+    const other = send({ query: "prefix0=db" });
+    await expect(other).rejects.toThrow(/used for a request with another body or query string$/);
+    await expect(other).rejects.toThrow(mismatch);
   });
 
   test("is refused also while the first is under way", async () => {

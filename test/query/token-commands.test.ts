@@ -1,5 +1,5 @@
 // `logboom token …` as an operator calls it, beside processes that have the log open and without any.
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MasterKey } from "../../ingest/keys/master-key.ts";
@@ -63,6 +63,7 @@ function expectInNoFile(secrets: readonly string[]): void {
   }
 }
 
+const acmeRead = ["--customer", "acme", "--kind", "read"];
 const allPrefixes = ["--prefix0", "a", "--prefix1", "b", "--prefix2", "c", "--prefix3", "d"];
 
 test("keys of every kind have the options of their kind, and are good; no file holds a secret", async () => {
@@ -137,6 +138,13 @@ describe("a call is refused, with the usage, and nothing is made:", () => {
     ["an unknown tier", [...acme, "--kind", "logtrace", "--tier", "gold"], '--tier "gold"'],
     ["a limit without a number", [...acme, "--kind", "logtrace", "--limit", "query"], "--limit"],
     ["a time that is none", [...acme, "--kind", "read", "--expires", "soon"], '--expires "soon"'],
+    // Date would take it for 2001.
+    ["a number for a time", [...acme, "--kind", "read", "--expires", "5"], '--expires "5"'],
+    [
+      "a label that none can be",
+      [...acme, "--kind", "read", "--prefix0", "a\tb"],
+      '"a\\tb" in "prefix0" starts no label: it must be 1 to 255 characters without control',
+    ],
     ["a variable not set", [...acme, "--kind", "read", "--secret", "env://NO_SUCH"], "NO_SUCH"],
     ["a file not there", [...acme, "--kind", "read", "--secret", "file:///no/such"], "ENOENT"],
   ])("%s", async (_, args, message) => {
@@ -180,6 +188,7 @@ test("the list shows each key's facts, its state and its last use, and no secret
   const made = await create("logtrace");
   const revoked = await create("write");
   expect(await call("revoke", revoked.id)).toMatch(/revoked 20\d\d-/);
+  const expired = await create("read", "--expires", "2001-02-03");
   {
     await using store = await openStore();
     store.tokens.authenticate(made.secret, "logtrace");
@@ -188,17 +197,45 @@ test("the list shows each key's facts, its state and its last use, and no secret
   expect(JSON.parse(json)).toMatchObject([
     { id: made.id, environment: "production", lastUsedAt: expect.stringMatching(/^20/) as string },
     { id: revoked.id, revokedAt: expect.stringMatching(/^20/) as string },
+    { id: expired.id, expiresAt: "2001-02-03T00:00:00.000Z" },
   ]);
   const text = await call("list");
   expect(text).toMatch(new RegExp(`^${made.id} .* active {2}used 20`, "m"));
   expect(text).toMatch(new RegExp(`^${revoked.id} .* revoked 20.* never used$`, "m"));
+  expect(text).toMatch(new RegExp(`^${expired.id} .* expired {2}never used$`, "m"));
   for (const output of [json, text]) {
     expect(output).not.toContain(made.secret);
     expect(output).not.toMatch(/sha256|sealed/i);
   }
 });
 
+test("a folder without a log is told of, unless the first key is made in it", async () => {
+  const { code, stdout, stderr } = await runCli(data.dir, ["token", "list", "--json"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "[]\n" });
+  expect(stderr).toBe(
+    `logboom: no log in LOGBOOM_DATA_DIR "${data.dir}" so far; a new one is made there\n`,
+  );
+  expect(await call("list", "--json")).toBe("[]\n");
+});
+
+test("a data directory that cannot be one is a line, and no stack", async () => {
+  const file = join(data.dir, "file");
+  writeFileSync(file, "");
+  const { code, stdout, stderr } = await runCli(file, ["token", "create", ...acmeRead]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^logboom: cannot open the log in ".*\/file\/log": ENOTDIR: .*\n$/);
+});
+
+test("a log that LMDB cannot open is named by its folder", async () => {
+  mkdirSync(join(data.dir, "log", "log.mdb"), { recursive: true });
+  const { code, stderr } = await runCli(data.dir, ["token", "list"]);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`logboom: cannot open the log in "${join(data.dir, "log")}": `);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
 test("revoking what is not there fails", async () => {
+  await create("read");
   const { code, stderr } = await runCli(data.dir, ["token", "revoke", "nobody"]);
   expect(code).toBe(1);
   expect(stderr).toBe('logboom: no token has the id "nobody"\n');

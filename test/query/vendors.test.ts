@@ -85,11 +85,12 @@ interface Answer {
   readonly [field: string]: unknown;
 }
 
+/** Those that there have been. */
 async function outcomes(api: string): Promise<Record<string, number>> {
   const { values } = await instruments.logboom_vendor_requests_total.get();
   return Object.fromEntries(
     values
-      .filter(({ labels }) => labels["api"] === api)
+      .filter(({ labels, value }) => labels["api"] === api && value > 0)
       .map(({ labels, value }) => [labels["outcome"], value]),
   );
 }

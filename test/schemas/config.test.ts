@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { ConfigError, environment, readConfig, type Config } from "../../schemas/config.ts";
+import {
+  ConfigError,
+  environment,
+  readConfig,
+  unknownVariables,
+  type Config,
+} from "../../schemas/config.ts";
 
 /** The faults of an environment that has some. */
 function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
@@ -60,8 +66,12 @@ describe("a variable", () => {
     expect(readConfig(empty)).toEqual(readConfig({}));
   });
 
-  test("of another program is none of ours", () => {
-    expect(readConfig({ LOGBOOM_UNKNOWN: "x", PATH: "/bin", HOME: "" })).toEqual(readConfig({}));
+  test("that we do not know changes nothing, and is told when its name looks like ours", () => {
+    const env = { LOGBOOM_RETENTION_DAY: "7", LOGBOOM_HOST_FILE: "/x", PATH: "/bin", HOME: "" };
+    expect(readConfig(env)).toEqual(readConfig({}));
+    expect(unknownVariables(env)).toEqual(["LOGBOOM_RETENTION_DAY", "LOGBOOM_HOST_FILE"]);
+    const known = Object.fromEntries([...names, "LOGBOOM_READ_TOKEN_FILE"].map((n) => [n, "x"]));
+    expect(unknownVariables(known)).toEqual([]);
   });
 
   test.each([
@@ -276,4 +286,27 @@ describe("the raw ports' certificate", () => {
   ])("is missed in %j", (env, fault) => {
     expect(faultsOf(env)).toEqual([expect.stringContaining(fault)]);
   });
+});
+
+test.each([
+  ["LOGBOOM_KAFKA_SASL: needs LOGBOOM_KAFKA_PASSWORD", { LOGBOOM_KAFKA_SASL: "plain:logboom" }],
+  // The password would go over the network in clear.
+  ["LOGBOOM_KAFKA_CA_FILE: needs LOGBOOM_KAFKA_TLS=on", { LOGBOOM_KAFKA_CA_FILE: "ca.pem" }],
+  // Events would go into a store of the process's own.
+  [
+    "LOGBOOM_CLICKHOUSE_CLUSTER: needs LOGBOOM_CLICKHOUSE_URL",
+    { LOGBOOM_CLICKHOUSE_CLUSTER: "all" },
+  ],
+  // The kind of a token is found by its secret: the second would hide the first.
+  [
+    "LOGBOOM_WRITE_TOKEN, LOGBOOM_READ_TOKEN: are the same; give two",
+    { LOGBOOM_WRITE_TOKEN: "x".repeat(20), LOGBOOM_READ_TOKEN: "x".repeat(20) },
+  ],
+])("%s", (fault, env) => {
+  expect(faultsOf(env)).toEqual([fault]);
+});
+
+test("what no single variable shows is named at once, too", () => {
+  const wrong = { LOGBOOM_KAFKA_SASL: "plain:logboom", LOGBOOM_CLICKHOUSE_CLUSTER: "all" };
+  expect(faultsOf({ ...wrong, LOGBOOM_TLS_CERT: "cert.pem" })).toHaveLength(3);
 });

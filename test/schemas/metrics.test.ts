@@ -111,6 +111,18 @@ describe("instruments", () => {
     expect(text).toContain('logboom_consumer_batch_events_bucket{le="200000"} 1\n');
   });
 
+  // What an alert asks the increase of has to be there before it happens: promtool's tests begin at 0, too.
+  test("count from 0 what has not happened yet, but by door", async () => {
+    const text = await createInstruments(false).registry.metrics();
+    expect(text).toContain('logboom_dead_letters_total{reason="refused"} 0\n');
+    expect(text).toContain('logboom_dead_letters_total{reason="unreadable"} 0\n');
+    expect(text).toContain('logboom_consumer_inserts_total{outcome="retried"} 0\n');
+    expect(text).toContain('logboom_maintenance_runs_total{outcome="failed"} 0\n');
+    const failed = 'logboom_search_requests_total{type="BACKWARD_RESULTS",outcome="failed"} 0\n';
+    expect(text).toContain(failed);
+    expect(text).not.toMatch(/^\w+_total\{.*door=/m);
+  });
+
   test("refuse a label that is not declared", () => {
     const instruments = createInstruments(false);
     expect(() => instruments.logboom_ingest_events_total.inc({ customer: "acme" })).toThrow(

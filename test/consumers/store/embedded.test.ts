@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
 import { createStoreClient } from "../../../consumers/store/client.ts";
 import {
@@ -137,9 +138,13 @@ test("a second service on the directory is refused, and the first is not disturb
   const dir = tempDir();
   const { serverPid } = await spawnService(dir);
   const began = Date.now();
-  const refused = await startEmbeddedStore({ dir, logger: silentLogger, lockWaitMs: 500 }).catch(
+  let output = "";
+  const logger = pino({ level: "warn" }, { write: (line: string) => void (output += line) });
+  const refused = await startEmbeddedStore({ dir, logger, lockWaitMs: 500 }).catch(
     (error: unknown) => error,
   );
+  // Once, however often it looks: nobody wonders why the start takes so long.
+  expect(output.match(/store directory is held; waiting/g)).toHaveLength(1);
   expect(Date.now() - began).toBeLessThan(5000);
   expect(refused).toBeInstanceOf(LogboomError);
   expect(refused).toMatchObject({ code: "UNAVAILABLE", details: { dir } });

@@ -267,6 +267,13 @@ describe("a refusal names the place, the field and what is expected", () => {
       'unknown query parameter "token"; expected customer, prefix0 to prefix3',
       { field: "token" },
     ],
+    [
+      "text/plain",
+      "x",
+      "prefix0=a&prefix1=b&prefix0=c",
+      'unexpected "a" in "prefix0"; expected one value, not several',
+      { field: "prefix0", value: '"a"' },
+    ],
     // the envelope
     [json, '{"events": [', "", "invalid JSON in line 1 at offset 12: ", { line: 1, offset: 12 }],
     [

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -368,6 +369,18 @@ describe("TLS", () => {
     execFileSync("openssl", [...request, "-keyout", key, "-out", cert], { stdio: "ignore" });
     return { LOGBOOM_TLS_CERT: cert, LOGBOOM_TLS_KEY: key };
   }
+
+  test("wants a certificate and a key, and says which variable names none", async () => {
+    const { dir, remove } = makeTempDir();
+    const { LOGBOOM_TLS_CERT: cert = "", ...key } = identity(dir);
+    const opening = (path: string) => openEdge({ ...allPorts, ...key, LOGBOOM_TLS_CERT: path });
+    await expect(opening(`${dir}/none`)).rejects.toThrow(
+      `LOGBOOM_TLS_CERT "${dir}/none": cannot be read (ENOENT)`,
+    );
+    writeFileSync(cert, "no certificate");
+    await expect(opening(cert)).rejects.toThrow(/^LOGBOOM_TLS_CERT, LOGBOOM_TLS_KEY: cannot be/);
+    remove();
+  });
 
   test("is spoken where a client begins with it, and its own port takes nothing else", async () => {
     const { dir, remove } = makeTempDir();

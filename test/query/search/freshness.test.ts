@@ -42,3 +42,14 @@ test("is waited for until it has caught up, and no longer than told", async () =
   await withPartition(log, 0, ({ commit }) => commit({ offset: 1, metadata: "" }), "store");
   await waiting;
 });
+
+test("is waited for also while the log is away for a moment", async () => {
+  await using temp = await openTempLog();
+  let looks = 0;
+  const freshness = new Freshness(() =>
+    ++looks < 3 ? Promise.reject(new Error("the log is away")) : temp.log.lag("store"),
+  );
+  await freshness.caughtUp(20_000);
+  expect(looks).toBe(3);
+  await expect(freshness.searchableUntil()).resolves.toBeGreaterThan(0);
+});

@@ -23,6 +23,7 @@ test("what is not given has its documented default", () => {
 
 test.each([
   ["no customer", "regex=.*", "customer"],
+  ["an empty customer", "customer=&regex=.*", "customer"],
   ["no regex", "customer=acme", "regex"],
   ["an unknown type", `${plain}&type=COUNTS`, "type"],
   ["a limit of 0", `${plain}&limit=0`, "limit"],
