@@ -3,6 +3,7 @@ import { LogboomError } from "../../schemas/errors.ts";
 import type { Engine } from "../ask/engine.ts";
 import type { Asking, Group, Measure, Measured, Question } from "../ask/question.ts";
 import type { LeqlCalculation, LeqlHaving, LeqlQuery } from "../language/leql.ts";
+import { toNumber } from "../language/numeric-text.ts";
 import type { During } from "./times.ts";
 
 const DEFAULT_SLICES = 10;
@@ -114,16 +115,29 @@ function sortGroups(
   read: (group: Group) => number | null,
 ): Group[] {
   const sign = sort?.order === "asc" ? 1 : -1;
-  const index = groupby.findIndex(({ name }) => name === sort?.key);
-  const text = (group: Group, at: number) => group.keys[at] ?? "";
-  const byText = (a: Group, b: Group, at: number) =>
-    text(a, at) < text(b, at) ? -1 : text(a, at) > text(b, at) ? 1 : 0;
+  const named = groupby.findIndex(({ name }) => name === sort?.key);
+  // The vendor writes "key" for the groups' own; one of groupby() may have that name.
+  const places =
+    named >= 0 ? [named] : sort?.key?.toLowerCase() === "key" ? [...groupby.keys()] : undefined;
   return [...groups].sort((a, b) => {
     const order =
-      index >= 0 ? byText(a, b, index) : (read(a) ?? -Infinity) - (read(b) ?? -Infinity);
+      places === undefined
+        ? (read(a) ?? -Infinity) - (read(b) ?? -Infinity)
+        : compareKeys(a, b, places);
     if (order !== 0 && !Number.isNaN(order)) return sign * order;
     return labelOf(a) < labelOf(b) ? -1 : 1;
   });
+}
+
+/** The first of these keys that differs decides; numbers by their value, before texts. */
+function compareKeys(a: Group, b: Group, places: readonly number[]): number {
+  for (const place of places) {
+    const [left, right] = [a.keys[place] ?? "", b.keys[place] ?? ""];
+    const [number, other] = [toNumber(left) ?? Infinity, toNumber(right) ?? Infinity];
+    if (number !== other) return number < other ? -1 : 1;
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
 }
 
 function hasKey(calculation: LeqlCalculation): boolean {

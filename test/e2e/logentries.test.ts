@@ -327,6 +327,12 @@ describe("statistics", () => {
       cardinality: 4,
       groups: [{ "500,/p1": { max: 57 } }, { "500,/p0": { max: 54 } }].toReversed(),
     });
+    // By the groups' own keys: 2 comes before 10.
+    const byKey = await statistics("where(n<12) groupby(n) sort(asc#key)");
+    expect(byKey["groups"]).toEqual(upTo(12).map((n) => ({ [n]: { count: 1 } })));
+    expect(await statistics("groupby(status, path) sort(desc#path) limit(2)")).toMatchObject({
+      groups: [{ "200,/p1": { count: 20 } }, { "500,/p1": { count: 10 } }],
+    });
     expect(await statistics("groupby(status) having(count>=30)")).toMatchObject({
       groups: [{ "200": { count: 40 } }],
     });
