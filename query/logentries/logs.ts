@@ -1,6 +1,7 @@
 // Management of logs and logsets.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { LogboomError } from "../../schemas/errors.ts";
 import { labelName } from "../../schemas/token.ts";
 import type { Reply } from "../exchange/exchange.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
@@ -105,10 +106,8 @@ export async function createLogset(options: Options, asked: Asked): Promise<Repl
   const { catalog, records } = options;
   const { principal } = asked;
   const input = parse(logsetInput, readWrapped(asked, "logset"));
-  const sets = await catalog.logsets(principal);
-  if (sets.some(({ name }) => name === input.name)) {
-    throw invalid(["name"], `there is a logset "${input.name}" already`);
-  }
+  await requireNewName(options, asked, input.name);
+  await requireMembers(options, asked, input.logs_info);
   const id = uuidOf("logset", principal.customer, input.name, randomUUID());
   await putLogset(records, asked, id, input);
   await putMembers(options, asked, input.name, input.logs_info);
@@ -121,7 +120,9 @@ export async function changeLogset(options: Options, asked: Asked): Promise<Repl
   const set = await findLogset(options, asked);
   const given = readWrapped(asked, "logset");
   const input = parse(logsetInput, { name: set.name, description: set.description, ...given });
+  if (input.name !== set.name) await requireNewName(options, asked, input.name);
   const members = given["logs_info"] === undefined ? set.logs : input.logs_info;
+  await requireMembers(options, asked, members);
   // A new name is no longer the one its logs had: they are told, and keep the labels of their events.
   for (const log of set.logs)
     await move(catalog, asked, log, (names) => names.filter((name) => name !== set.name));
@@ -179,6 +180,34 @@ async function namesOf(
     }
     return set.name;
   });
+}
+
+async function requireNewName(
+  { catalog }: Options,
+  { principal }: Asked,
+  name: string,
+): Promise<void> {
+  const sets = await catalog.logsets(principal);
+  if (sets.some((set) => set.name === name)) {
+    throw invalid(["name"], `there is a logset "${name}" already`);
+  }
+}
+
+/** A logset is written with all of its logs, or not at all. */
+async function requireMembers(
+  { catalog }: Options,
+  { principal }: Asked,
+  members: readonly { readonly id: string }[],
+): Promise<void> {
+  try {
+    await catalog.find(
+      principal,
+      members.map(({ id }) => id),
+    );
+  } catch (error) {
+    if (!(error instanceof LogboomError) || error.code !== "NOT_FOUND") throw error;
+    throw invalid(["logs_info"], `unexpected value in "logs_info": ${error.message}`);
+  }
 }
 
 async function putLogset(

@@ -368,6 +368,12 @@ describe("a body is refused with 400", () => {
     ],
     ["a logset without a name", "/management/logsets", { logset: { name: "" } }, "name"],
     [
+      "a logset of an unknown log",
+      "/management/logsets",
+      { logset: { name: "x", logs_info: [{ id: "none" }] } },
+      "logs_info",
+    ],
+    [
       "a team without a name",
       `/management/accounts/${account}/teams`,
       { team: { users: [] } },
@@ -389,6 +395,25 @@ describe("a body is refused with 400", () => {
           : [],
     );
   });
+});
+
+test("a logset that is changed to what it cannot be stays as it was", async () => {
+  const made = await send(
+    "POST",
+    "/management/logsets",
+    JSON.stringify({ logset: { name: "mine", logs_info: [{ id: logId }] } }),
+  );
+  const { logset } = made.json as { logset: { id: string } };
+  const path = `/management/logsets/${logset.id}`;
+  for (const [change, field] of [
+    [{ name: "other", logs_info: [{ id: "none" }] }, "logs_info"],
+    [{ name: "web" }, "name"],
+  ] as const) {
+    const answered = await send("PUT", path, JSON.stringify({ logset: change }));
+    expect(answered).toMatchObject({ status: 400, json: { fields: [field] } });
+    expect((await get(path)).json).toEqual({ logset });
+  }
+  expect((await send("DELETE", path, "")).status).toBe(204);
 });
 
 describe("an id of a query", () => {
