@@ -2,11 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Principal } from "../../ingest/keys/permission.ts";
+import { LogboomError } from "../../schemas/errors.ts";
 import type { Reply } from "../exchange/exchange.ts";
 import { isFields } from "../exchange/json-body.ts";
 import { parseLeql } from "../language/leql.ts";
 import type { Records } from "../records.ts";
 import { invalid, notFound, readWrapped, type Asked } from "./access.ts";
+import { readDuring } from "./times.ts";
 
 const during = z.object({
   from: z.int().nonnegative().nullish(),
@@ -53,11 +55,10 @@ export async function changeSavedQuery(records: Records, asked: Asked): Promise<
   const former = findSavedQuery(records, asked.principal, id);
   const given = readWrapped(asked, "saved_query");
   const leql = isFields(given["leql"]) ? given["leql"] : {};
-  const during = isFields(leql["during"]) ? leql["during"] : {};
   const value = validate({
     ...former,
     ...given,
-    leql: { ...former.leql, ...leql, during: { ...former.leql.during, ...during } },
+    leql: { ...former.leql, ...leql, during: retime(former.leql.during, leql["during"]) },
   });
   await records.put(placeOf(asked.principal), id, value);
   return { json: { saved_query: shown(id, value) } };
@@ -72,6 +73,16 @@ export async function deleteSavedQuery(
   return { status: 204 };
 }
 
+/** A range in words and from and to stand in place of each other: whichever came last holds. */
+function retime(former: SavedQuery["leql"]["during"], given: unknown): unknown {
+  if (given === undefined || given === null) return former;
+  if (!isFields(given)) return given;
+  const isSet = (name: string) => given[name] !== undefined && given[name] !== null;
+  if (isSet("time_range")) return given;
+  const hasBounds = isSet("from") || isSet("to");
+  return { ...former, ...(hasBounds && { time_range: null }), ...given };
+}
+
 function validate(given: unknown): SavedQuery {
   const { data, error } = savedQuery.safeParse(given);
   if (data === undefined) {
@@ -79,8 +90,23 @@ function validate(given: unknown): SavedQuery {
     const field = issue?.path.join(".") ?? "saved_query";
     throw invalid([field], `unexpected value in "${field}": ${issue?.message ?? ""}`);
   }
-  parseLeql(data.leql.statement);
+  check("leql.statement", () => parseLeql(data.leql.statement));
+  const { from, to, time_range } = data.leql.during ?? {};
+  // Without any, whoever asks the query names its time.
+  if ((from ?? to ?? time_range ?? "") !== "") {
+    check("leql.during", () => readDuring({ from, to, time_range }));
+  }
   return data;
+}
+
+/** A part that cannot be read is refused in the form of a resource's fields. */
+function check(field: string, read: () => unknown): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof LogboomError)) throw error;
+    throw invalid([field], `unexpected value in "${field}": ${error.message}`);
+  }
 }
 
 function shown(id: string, { name, leql, logs }: SavedQuery) {

@@ -383,6 +383,21 @@ describe("saved and live queries", () => {
         leql: { statement: "where(n=1)", during: { from: begin, to: begin + 1000 } },
       },
     });
+    const worded = await send("PATCH", path, {
+      saved_query: { leql: { during: { time_range: "last 5 minutes" } } },
+    });
+    expect(worded.json).toMatchObject({
+      saved_query: { leql: { during: { from: null, to: null, time_range: "last 5 minutes" } } },
+    });
+    // What was saved last is what is asked, not the range that was there before.
+    await send("PATCH", path, {
+      saved_query: { leql: { during: { from: begin, to: begin + 2000 } } },
+    });
+    const bounded = await get(`/query/saved_query/${saved_query.id}`, "writer");
+    expect(bounded.json).toMatchObject({
+      leql: { during: { from: begin, to: begin + 2000, time_range: null } },
+    });
+    expect((bounded.json as Events).events.map(numberOf)).toEqual([1]);
     expect((await get("/query/saved_queries/", "writer")).json).toMatchObject({
       saved_queries: [saved_query.id].map((id) => ({ id })),
     });

@@ -358,6 +358,24 @@ describe("a body is refused with 400", () => {
       { saved_query: { name: "x", leql: { statement: "", during: { from: -1 } } } },
       "leql.during.from",
     ],
+    [
+      "a saved query with a range that is none",
+      "/query/saved_queries",
+      { saved_query: { name: "x", leql: { statement: "", during: { time_range: "soon" } } } },
+      "leql.during",
+    ],
+    [
+      "a saved query that ends before it begins",
+      "/query/saved_queries",
+      { saved_query: { name: "x", leql: { statement: "", during: { from: 2, to: 1 } } } },
+      "leql.during",
+    ],
+    [
+      "a saved query whose statement cannot be read",
+      "/query/saved_queries",
+      { saved_query: { name: "x", leql: { statement: "where(a=)" } } },
+      "leql.statement",
+    ],
     ["a log without a name", "/management/logs", { log: {} }, "name"],
     ["a log of 300 bytes of name", "/management/logs", { log: { name: "é".repeat(150) } }, "name"],
     [
