@@ -24,6 +24,9 @@ export function parseRelativeTime(text: string, nowMs: number): bigint | undefin
   }
   if (/^\d{12,14}$/.test(trimmed)) return BigInt(trimmed) * NS_PER_MS;
   // A blank in an address may be the plus of an offset that was not encoded.
-  const iso = trimmed.replace(/(?<=T.*) (\d\d:?\d\d)$/, "+$1");
+  const iso = trimmed
+    .replace(/(?<=T.*) (\d\d:?\d\d)$/, "+$1")
+    // ISO 8601 lets leave out seconds.
+    .replace(/^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(?=Z|[+-]|$)/i, "$1:00");
   return parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(iso) ? `${iso}T00:00:00` : iso);
 }
