@@ -120,7 +120,8 @@ function readGroup(cursor: QueryCursor, field: string | undefined): Predicate {
 const quoted = /"((?:[^"\\]|\\[^])*)"/y;
 const slashed = /\/((?:[^/\\]|\\[^])*)\//y;
 const comparison = /[<>]=?/y;
-const range = /([[{])\s*([^\s\]}]+)\s+TO\s+([^\s\]}]+)\s*([\]}])/y;
+const range =
+  /([[{])\s*("(?:[^"\\]|\\[^])*"|[^\s\]}]+)\s+TO\s+("(?:[^"\\]|\\[^])*"|[^\s\]}]+)\s*([\]}])/y;
 const bare = /(?:[^\s()"[\]{}\\]|\\[^])+/y;
 
 function readValue(cursor: QueryCursor, field: string | undefined): Predicate {

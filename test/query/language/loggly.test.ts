@@ -76,6 +76,8 @@ describe("queries", () => {
     ["json.level:error", ["json"]],
     ["json.level:ERROR", ["json"]],
     ["json.level:err", []],
+    ['json.user.name:["Alice B" TO "Alice D"]', ["json"]],
+    ['json.user.name:{"Alice Cooper" TO *]', []],
     ["json.level:err*", ["json"]],
     ["json.level:(error OR info)", ["json", "other"]],
     ["json.level:(NOT error)", ["plain", "other", "syslog"]],
