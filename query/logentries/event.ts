@@ -1,5 +1,6 @@
 // An event as Logentries shows it.
 import type { FoundEvent } from "../ask/question.ts";
+import { exactNumber } from "../exchange/exact-number.ts";
 import { EventReader } from "../language/event-reader.ts";
 import type { LeqlQuery } from "../language/leql.ts";
 import type { KnownLog } from "./catalog.ts";
@@ -45,9 +46,4 @@ function selected(event: FoundEvent, select: LeqlQuery["select"]): string {
       }),
     ),
   );
-}
-
-/** A number of any size for JSON.stringify; ECMAScript's JSON.rawJSON, which the type library lacks. */
-function exactNumber(digits: string): unknown {
-  return (JSON as typeof JSON & { rawJSON(text: string): unknown }).rawJSON(digits);
 }

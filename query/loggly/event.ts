@@ -1,6 +1,7 @@
 // An event as Loggly shows it.
 import { createHash } from "node:crypto";
 import type { FoundEvent } from "../ask/question.ts";
+import { keepExact } from "../exchange/exact-number.ts";
 import { logglyField } from "../language/loggly.ts";
 import { EventReader } from "../language/event-reader.ts";
 
@@ -92,10 +93,11 @@ function partOf(
   );
 }
 
+/** With each whole number as it was sent: ids of 64 bits are more than a JavaScript number holds. */
 function parseObject(message: string): unknown {
   if (!message.trimStart().startsWith("{")) return undefined;
   try {
-    return JSON.parse(message);
+    return /\d{16}/.test(message) ? JSON.parse(message, keepExact) : JSON.parse(message);
   } catch {
     return undefined;
   }
