@@ -46,12 +46,16 @@ export async function showContext(
     begin: 0n,
     end: 2n ** 63n - 1n,
   };
-  const half = type === "SURROUND" ? Math.ceil(limit / 2) : limit;
-  const side = (order: "newest" | "oldest") =>
-    engine.find(question, { order, limit: half, after: place }, exchange);
-  const before = type === "AFTER" ? [] : (await side("newest")).toReversed();
-  const after = type === "BEFORE" ? [] : await side("oldest");
-  const middle = type === "SURROUND" ? [place] : [];
+  const isAround = type === "SURROUND";
+  // The event itself is one of the page.
+  const [older, newer] = isAround
+    ? [Math.ceil((limit - 1) / 2), Math.floor((limit - 1) / 2)]
+    : [type === "BEFORE" ? limit : 0, type === "AFTER" ? limit : 0];
+  const side = async (order: "newest" | "oldest", count: number) =>
+    count === 0 ? [] : engine.find(question, { order, limit: count, after: place }, exchange);
+  const before = (await side("newest", older)).toReversed();
+  const after = await side("oldest", newer);
+  const middle = isAround ? [place] : [];
   return {
     json: {
       events: [...before, ...middle, ...after].map((event) =>

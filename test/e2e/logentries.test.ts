@@ -243,7 +243,11 @@ describe("queries of events", () => {
       ((await get(`${href}&context_type=${type}&per_page=4`)).json as Events).events.map(numberOf);
     expect(await around("BEFORE")).toEqual([26, 27, 28, 29]);
     expect(await around("AFTER")).toEqual([31, 32, 33, 34]);
-    expect(await around("SURROUND")).toEqual([28, 29, 30, 31, 32]);
+    expect(await around("SURROUND")).toEqual([28, 29, 30, 31]);
+    expect(((await get(href)).json as Events).events.map(numberOf)).toEqual(
+      upTo(50).map((n) => n + 5),
+    );
+    expect(((await get(`${href}&per_page=1`)).json as Events).events.map(numberOf)).toEqual([30]);
   });
 
   test("downloads are lines, oldest first", async () => {
