@@ -206,8 +206,8 @@ function nothing({ path }: Exchange): never {
   throw new LogboomError("NOT_FOUND", `nothing is served at ${path}`);
 }
 
-/** `/validate` says no more than that. */
+/** `/validate` says no more than that, of a key of another kind as well. */
 function refuseValidation(error: LogboomError): Reply {
-  if (error.code !== "BAD_TOKEN") return refuse(error);
+  if (error.code !== "BAD_TOKEN" && error.code !== "NO_PERMISSION") return refuse(error);
   return { status: 401, json: { message: "Unauthorized" } };
 }

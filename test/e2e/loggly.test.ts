@@ -351,6 +351,9 @@ describe("refusals", () => {
       (await ask(`${service.url}${path}`, { headers })).status;
     const bearer = (secret: string) => status({ authorization: `Bearer ${secret}` });
     expect(await status({})).toBe(401);
+    expect((await ask(`${service.url}${path}`)).json).toMatchObject({
+      message: 'no token given; send "Authorization: Bearer <token>"',
+    });
     expect(await bearer("11111111-2222-3333-4444-555555555555")).toBe(401);
     expect(await bearer(input.secret)).toBe(403);
     expect(await bearer(expired.secret)).toBe(401);

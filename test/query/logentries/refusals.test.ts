@@ -249,6 +249,20 @@ describe("a key is refused", () => {
   });
 });
 
+test.each(["log", "loggly", "revoked", "owner", "no-such-key-at-all"])(
+  "/validate says of the key %s no more than that it is none",
+  async (key) => {
+    expect(await get("/validate", key)).toMatchObject({
+      status: 401,
+      json: { message: "Unauthorized" },
+    });
+  },
+);
+
+test("a request without a key is told where this API has it", async () => {
+  expect(await ask("/management/logs")).toMatchObject(refusal(401, /x-api-key: <key>/));
+});
+
 describe("the limit of a window", () => {
   test("is shown beside answers and refusals, by family, and then asks for patience", async () => {
     const shown = ({ headers }: Answered) =>
