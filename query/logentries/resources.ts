@@ -9,12 +9,14 @@ export interface ResourceKind {
   readonly collection: Collection;
   readonly one: string;
   readonly many: string;
+  /** The vendor's actions have no names. */
+  readonly isNameless?: boolean;
 }
 
 /** The answers of each method, on all and on one. */
 export function createResource(
   records: Records,
-  { collection, one, many }: ResourceKind,
+  { collection, one, many, isNameless = false }: ResourceKind,
 ): {
   readonly all: Record<"GET" | "POST", Answer>;
   readonly single: Record<"GET" | "PUT" | "PATCH" | "DELETE", Answer>;
@@ -28,7 +30,9 @@ export function createResource(
   };
   const put = async (asked: Asked, id: string, fields: Fields, status: number): Promise<Reply> => {
     const { name } = fields;
-    if (typeof name !== "string" || name === "" || name.length > 200) {
+    const mayLackName = isNameless && Object.keys(fields).length > 0;
+    const isName = typeof name === "string" && name !== "" && name.length <= 200;
+    if (!isName && !(mayLackName && name === undefined)) {
       throw invalid(["name"], 'unexpected value in "name"; expected 1 to 200 characters');
     }
     return { status, json: { [one]: show(await records.put(placeOf(asked), id, fields)) } };

@@ -117,6 +117,7 @@ export function createLogentriesRoutes(options: VendorOptions): Router {
       collection: "logentries-action",
       one: "action",
       many: "actions",
+      isNameless: true,
     }),
     ...resource("/management/labels", {
       collection: "logentries-label",

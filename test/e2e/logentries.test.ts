@@ -532,6 +532,8 @@ describe("management", () => {
       expect((await send("DELETE", `${path}/${id}`, undefined)).status).toBe(204);
       expect((await get(`${path}/${id}`, "writer")).status).toBe(404);
       expect((await send("POST", path, { [one]: {} })).status).toBe(400);
+      const nameless = await send("POST", path, { [one]: { type: "Alert", targets: [] } });
+      expect(nameless.status).toBe(one === "action" ? 201 : 400);
     }
   });
 
