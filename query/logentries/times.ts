@@ -4,7 +4,7 @@ import { badField } from "../exchange/json-body.ts";
 
 const NS_PER_MS = 1_000_000n;
 const DAY_MS = 86_400_000;
-/** ms since the epoch; the store's times end in 2262. */
+/** ms since the epoch; the store's times end in 2262, and what is later means as late as can be. */
 const MAX_MS = 9_223_372_036_854;
 const unitMs: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -74,9 +74,9 @@ function isGiven(value: unknown): boolean {
 }
 
 function readMs(name: string, value: unknown): number {
-  const number = typeof value === "string" && /^\d{1,13}$/.test(value) ? Number(value) : value;
-  if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number <= MAX_MS) {
-    return number;
+  const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) {
+    return Math.min(number, MAX_MS);
   }
   throw badField(name, value, "ms since the epoch");
 }

@@ -27,6 +27,10 @@ test.each(ranges)("%s", (time_range, from, to) => {
 test("from and to are ms since the epoch, as numbers or texts", () => {
   expect(readDuring({ from: "1", to: 5 }, now)).toEqual({ from: 1, to: 5 });
   expect(readDuring({ from: 1, to: null }, now)).toEqual({ from: 1, to: now });
+  // Later than any event can be.
+  const end = { from: 0, to: 9_223_372_036_854 };
+  expect(readDuring({ from: 0, to: 9_999_999_999_999 }, now)).toEqual(end);
+  expect(readDuring({ from: "0", to: "99999999999999" }, now)).toEqual(end);
 });
 
 test.each([
