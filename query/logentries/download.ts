@@ -3,7 +3,7 @@ import { LogboomError } from "../../schemas/errors.ts";
 import type { FoundEvent, Place, Question } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badParameter, wholeParameter } from "../exchange/parameters.ts";
-import { parseLeql } from "../language/leql.ts";
+import { parseLeql, type LeqlQuery } from "../language/leql.ts";
 import type { Asked } from "./access.ts";
 import { questionOf, type QueryContext } from "./query.ts";
 import { duringOf, idsOf } from "./query-input.ts";
@@ -24,8 +24,7 @@ export async function download(
     throw badParameter("logs", String(ids.length), `at most ${MAX_DOWNLOAD_LOGS} logs`);
   }
   const logs = await catalog.find(principal, ids);
-  const leql = parseLeql(query.get("query") ?? "");
-  if (isStatistical(leql)) throw badParameter("query", "", "a query of events");
+  const leql = readFilter(query, "query");
   const limit = wholeParameter(query, "limit", {
     fallback: leql.limit[0] ?? Number.MAX_SAFE_INTEGER,
     min: 1,
@@ -33,6 +32,14 @@ export async function download(
   });
   const question = questionOf(principal, logs, leql, duringOf(query));
   return { text: linesOf(eventsOf(engine, question, exchange, limit)) };
+}
+
+/** A statement that names events. @throws LogboomError BAD_REQUEST */
+export function readFilter(query: URLSearchParams, name: string): LeqlQuery {
+  const statement = query.get(name) ?? "";
+  const leql = parseLeql(statement);
+  if (isStatistical(leql)) throw badParameter(name, statement, "a query of events");
+  return leql;
 }
 
 /** All events of a question, oldest first, a piece at a time. */
@@ -64,10 +71,11 @@ export async function* eventsOf(
   }
 }
 
+/** An event a line: a line break within one is U+2028, as the vendor's clients send it. */
 export async function* linesOf(events: AsyncIterable<FoundEvent>): AsyncGenerator<string> {
   let lines = "";
   for await (const { message } of events) {
-    lines += `${message}\n`;
+    lines += `${message.includes("\n") ? message.replaceAll(/\r?\n/g, "\u2028") : message}\n`;
     if (lines.length < 64 * 1024) continue;
     yield lines;
     lines = "";
