@@ -2,11 +2,10 @@
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { textParameter, wholeParameter } from "../exchange/parameters.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
-import { parseLeql } from "../language/leql.ts";
 import type { LogboomError } from "../../schemas/errors.ts";
 import { notFound } from "./access.ts";
 import type { Catalog } from "./catalog.ts";
-import { eventsOf, linesOf } from "./download.ts";
+import { eventsOf, linesOf, readFilter } from "./download.ts";
 import { questionOf } from "./query.ts";
 import { readDuring } from "./times.ts";
 
@@ -32,16 +31,17 @@ export async function pullLines(
     ({ labels, name: shown }) => labels.logset === host && (labels.log === name || shown === name),
   );
   if (logs.length === 0) throw notFound("log", `${host}/${name}`);
-  const during = readDuring({
-    from: textParameter(query, "start") ?? "0",
-    to: textParameter(query, "end"),
-  });
+  const during = readDuring(
+    { from: textParameter(query, "start") ?? "0", to: textParameter(query, "end") },
+    Date.now(),
+    { from: "start", to: "end" },
+  );
+  const leql = readFilter(query, "filter");
   const limit = wholeParameter(query, "limit", {
-    fallback: Number.MAX_SAFE_INTEGER,
+    fallback: leql.limit[0] ?? Number.MAX_SAFE_INTEGER,
     min: 1,
     max: Number.MAX_SAFE_INTEGER,
   });
-  const leql = parseLeql(textParameter(query, "filter") ?? "");
   const question = questionOf(principal, logs, leql, during);
   return { text: linesOf(eventsOf(engine, question, exchange, limit)) };
 }

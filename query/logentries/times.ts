@@ -26,10 +26,14 @@ export interface During {
   readonly time_range?: string | undefined;
 }
 
-/** @throws LogboomError BAD_REQUEST when neither is given, or cannot be read. */
+/**
+ * @param names what the request calls them
+ * @throws LogboomError BAD_REQUEST when neither is given, or cannot be read.
+ */
 export function readDuring(
   given: { readonly from?: unknown; readonly to?: unknown; readonly time_range?: unknown },
   nowMs = Date.now(),
+  names = { from: "from", to: "to" },
 ): During {
   const { from, to, time_range: range } = given;
   if (isGiven(range)) {
@@ -47,9 +51,9 @@ export function readDuring(
       },
     );
   }
-  const begin = isGiven(from) ? readMs("from", from) : 0;
-  const end = isGiven(to) ? readMs("to", to) : nowMs;
-  if (begin > end) throw badField("from", from, 'a time before "to"');
+  const begin = isGiven(from) ? readMs(names.from, from) : 0;
+  const end = isGiven(to) ? readMs(names.to, to) : nowMs;
+  if (begin > end) throw badField(names.from, from, `a time before "${names.to}"`);
   return { from: begin, to: end };
 }
 

@@ -266,6 +266,16 @@ describe("queries of events", () => {
     expect(status).toBe(200);
     expect(text).toBe(`${eventOf(0, "access").message}\n${eventOf(1, "access").message}\n`);
     expect((await ask(`${service.url}${path.replace("access", "nothing")}`)).status).toBe(404);
+    const filtered = await ask(`${service.url}${path}&filter=where(n%3C9)limit(1)`);
+    expect(filtered.text).toBe(`${eventOf(0, "access").message}\n`);
+    for (const [change, message] of [
+      ["start=noon", 'unexpected "noon" in "start"; expected ms since the epoch\n'],
+      ["filter=calculate(count)", /unexpected "calculate\(count\)" in "filter"/],
+    ] as const) {
+      const refused = await ask(`${service.url}${path.split("?")[0] ?? ""}?${change}`);
+      expect(refused.status).toBe(400);
+      expect(refused.text).toMatch(message);
+    }
     expect(
       (await ask(`${service.url}/11111111-2222-3333-4444-555555555555/hosts/web/access/`)).status,
     ).toBe(401);
