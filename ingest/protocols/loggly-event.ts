@@ -6,7 +6,7 @@ import type { IncomingEvent } from "./door.ts";
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Labels have no more room, so the list of all is an attribute as well. */
 const MAX_TAGS_LABEL_BYTES = 255;
-const NS_PER_MS = 1_000_000n;
+const NS_PER_US = 1_000n;
 const OPENING_BRACE = 0x7b;
 const SPACE = 0x20;
 
@@ -88,8 +88,9 @@ function readTime(value: unknown): bigint | undefined {
 }
 
 function readMilliseconds(value: unknown): bigint | undefined {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value <= 0) return undefined;
-  return BigInt(value) * NS_PER_MS;
+  // Clocks of Python and of browsers give fractions of a ms.
+  const us = typeof value === "number" ? Math.round(value * 1_000) : 0;
+  return Number.isSafeInteger(us) && us > 0 ? BigInt(us) * NS_PER_US : undefined;
 }
 
 function tagsLabel(tags: readonly string[]): string {

@@ -117,6 +117,7 @@ describe("an event", () => {
       1_795_236_450_458_000_000n,
       "vm",
     ],
+    ['{"timestamp":1795236450458.75}', 1_795_236_450_458_750_000n, undefined],
     ['{"host":"h","hostname":""}', undefined, "h"],
     ['{"hostname":"a","host":"b"}', undefined, "a"],
     ['{"host":5,"timestamp":true}', undefined, undefined],
