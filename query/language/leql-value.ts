@@ -17,6 +17,8 @@ import { containing, literal } from "./text-pattern.ts";
 export interface ExpressionContext {
   readonly cursor: QueryCursor;
   readonly isLoose: boolean;
+  /** What follows an expression that stands without where(). */
+  readonly next?: RegExp;
   /** The expressions with named groups that were read; their groups are keys. */
   readonly regexes: Re2[];
 }
@@ -52,7 +54,7 @@ export function readQuoted(cursor: QueryCursor): string | undefined {
 
 export const bareValue = /(?:[^\s()[\]"',\\]|\\[^])+/y;
 const nocase = /NOCASE\s*\(/iy;
-const network = /IP\s*\(\s*([^\s()]*)\s*\)/iy;
+const network = /IP\s*\(\s*(["']?)([^\s()"']*)\1\s*\)/iy;
 
 export function readValue(context: ExpressionContext, ignoreCase: boolean): Test {
   const { cursor } = context;
@@ -61,13 +63,10 @@ export function readValue(context: ExpressionContext, ignoreCase: boolean): Test
   if (regex !== undefined) return { kind: "regex", regex };
   const address = take(cursor, network);
   if (address !== null) {
-    const read = readNetwork(address[1] ?? "");
+    const text = address[2] ?? "";
+    const read = readNetwork(text);
     if (read !== undefined) return { kind: "network", network: read };
-    throw queryError(
-      begin,
-      `no network of IP addresses: "${address[1] ?? ""}"`,
-      "write IP(10.0.0.0/8)",
-    );
+    throw queryError(begin, `no network of IP addresses: "${text}"`, "write IP(10.0.0.0/8)");
   }
   if (take(cursor, nocase) !== null) {
     skipBlanks(cursor);

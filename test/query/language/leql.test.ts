@@ -103,6 +103,7 @@ describe("where()", () => {
     ["status IN [200, 404]", ["pairs", "json"]],
     ["ip IN [IP(10.0.0.0/8), 192.168.1.9]", ["json", "other"]],
     ["ip=IP(192.168.0.0/16)", ["json"]],
+    ['ip=IP("192.168.0.0/16")', ["json"]],
     ["ip!=IP(192.168.0.0/16)", ["other"]],
     ["user IN [/^b/, /^J/]", ["pairs", "json"]],
     ["user CONTAINS ob", ["json"]],
