@@ -39,14 +39,15 @@ export function readExpression(context: ExpressionContext): Predicate {
 }
 
 function readAnd(context: ExpressionContext): Predicate {
-  const { cursor } = context;
+  const { cursor, next } = context;
   const operands = [readNot(context)];
   for (;;) {
     skipBlanks(cursor);
     const isJoined = take(cursor, andWord) !== null;
-    if (!isJoined && (peek(cursor, end) !== null || peek(cursor, orWord) !== null)) {
-      return and(...operands);
-    }
+    const isEnd = [end, orWord, ...(next === undefined ? [] : [next])].some(
+      (one) => peek(cursor, one) !== null,
+    );
+    if (!isJoined && isEnd) return and(...operands);
     operands.push(readNot(context));
   }
 }

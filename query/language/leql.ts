@@ -90,7 +90,9 @@ function readStatement(text: string, regexes: Re2[], known: readonly Re2[]): Leq
   const state: State = { cursor, isLoose, regexes, known, query: {} };
   const where: Predicate[] = [];
   skipBlanks(cursor);
-  if (text.trim() !== "" && peek(cursor, clause) === null) where.push(readExpression(state));
+  if (text.trim() !== "" && peek(cursor, clause) === null) {
+    where.push(readExpression({ ...state, next: clause }));
+  }
   for (skipBlanks(cursor); ; skipBlanks(cursor)) {
     const begin = cursor.at;
     const name = take(cursor, clause)?.[1]?.toLowerCase().replace("_", "");

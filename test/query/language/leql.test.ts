@@ -248,6 +248,14 @@ describe("clauses", () => {
     const holds = compileHolds(parseLeql("password AND root").where);
     expect(all.filter((name) => holds(toQueryEvent(events[name])))).toEqual(["plain"]);
   });
+
+  test.each([
+    "a=1 OR b calculate(count)limit(2)",
+    "limit(2) calculate(count) where(a=1 OR b)",
+    "a=1 OR where(b) calculate(count) limit(2)",
+  ])("%s: clauses may follow an expression without where()", (statement) => {
+    expect(parseLeql(statement)).toEqual(parseLeql("where(a=1 OR b) calculate(count) limit(2)"));
+  });
 });
 
 test.for([
