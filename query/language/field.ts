@@ -22,8 +22,8 @@ export type Field =
   | { readonly kind: "anyAttribute" }
   /**
    * Of a message that is a JSON object, under these keys from outside in, or else under one key that
-   * is the names with dots between. Numbers as ClickHouse writes them; an array's scalars are its
-   * values; null and objects are none.
+   * is the names with dots between, or else with its numbers as places in arrays, from 0 on. Numbers as
+   * ClickHouse writes them; an array's scalars are its values; null and objects are none.
    */
   | { readonly kind: "json"; readonly path: readonly string[] }
   /** The value in the first `key=value`, `key="value"` or `key='value'` of the message. */
@@ -40,6 +40,11 @@ export type Field =
   | { readonly kind: "firstOf"; readonly fields: readonly Field[] };
 
 export const maxPathKeys = 32;
+
+/** Whether a key of a longer path may be a place in an array. */
+export function isPlace(key: string): boolean {
+  return /^(?:0|[1-9]\d{0,5})$/.test(key);
+}
 
 /** The field of a JSON message by its name with dots. */
 export function jsonField(name: string): Field {

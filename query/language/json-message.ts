@@ -5,6 +5,8 @@
 // an integer beyond 64 bits or a number beyond a double make the whole message invalid, and so does
 // nesting of 1024. JSON.parse checks the grammar; the walk below may then take it for granted.
 
+import { isPlace } from "./field.ts";
+
 export type Json =
   | { readonly kind: "text"; readonly text: string }
   /** A number or boolean, as ClickHouse writes it. */
@@ -133,8 +135,19 @@ function readScalar(text: string): Json | undefined {
 export function findJson(document: Json | undefined, path: readonly string[]): Json | undefined {
   let at = document;
   for (const key of path) at = at?.kind === "object" ? at.entries.get(key) : undefined;
-  if (at !== undefined || path.length === 1 || document?.kind !== "object") return at;
-  return document.entries.get(path.join("."));
+  if (at !== undefined || path.length === 1) return at;
+  const flat = document?.kind === "object" ? document.entries.get(path.join(".")) : undefined;
+  return flat ?? (path.some(isPlace) ? findByPlaces(document, path) : undefined);
+}
+
+/** What is under a path all of whose numbers are places in arrays. */
+function findByPlaces(document: Json | undefined, path: readonly string[]): Json | undefined {
+  let at = document;
+  for (const key of path) {
+    if (isPlace(key)) at = at?.kind === "array" ? at.items[Number(key)] : undefined;
+    else at = at?.kind === "object" ? at.entries.get(key) : undefined;
+  }
+  return at;
 }
 
 /** The values of a field that has this JSON. */

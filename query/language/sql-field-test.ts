@@ -3,7 +3,7 @@
 // What is read out of a message costs a parse of it, so texts that the message must hold come first:
 // the n-gram index prunes by them. JSON may write any character as an escape, \u0041; a message that
 // has such escapes is let through to the parse.
-import type { Field } from "./field.ts";
+import { isPlace, type Field } from "./field.ts";
 import { compileTestToCheck } from "./holds.ts";
 import { requiredLiterals, type Clause } from "./literals.ts";
 import type { Test } from "./predicate.ts";
@@ -117,7 +117,11 @@ export function nameClause(field: Field): Clause | undefined {
   switch (field.kind) {
     case "json": {
       const key = field.path.at(-1) ?? "";
-      return isPlain(key) ? [`${key}"`, escape] : [];
+      if (!isPlain(key)) return [];
+      if (field.path.length === 1 || !isPlace(key)) return [`${key}"`, escape];
+      // A place in an array does not stand in the message.
+      const name = field.path.findLast((one) => !isPlace(one));
+      return name !== undefined && isPlain(name) ? [`${key}"`, `${name}"`, escape] : [];
     }
     case "below": {
       const key = field.path.at(-1) ?? "";

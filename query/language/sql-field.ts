@@ -1,6 +1,6 @@
 // Fields as expressions of ClickHouse: all values, the first as a text, the first as a number.
 import { belowSql, pairsBelowSql } from "./below.ts";
-import type { Field } from "./field.ts";
+import { isPlace, type Field } from "./field.ts";
 import { numberOf } from "./numeric-text.ts";
 import { pairRegex } from "./pair.ts";
 import { plainQuantities } from "./quantity.ts";
@@ -121,10 +121,25 @@ function jsonTexts(path: readonly string[], { message, parameters }: Target): Sq
     sql`JSONExtractRaw(${joinSql([message, ...keys.map((key) => parameters.string(key))], ", ")})`;
   const nested = extract(path);
   const flat = extract([path.join(".")]);
-  const found = path.length === 1 ? nested : sql`if(${nested} != '', ${nested}, ${flat})`;
+  const others = path.some(isPlace)
+    ? sql`if(${flat} != '', ${flat}, ${atPlaces(path, { message, parameters })})`
+    : flat;
+  const found = path.length === 1 ? nested : sql`if(${nested} != '', ${nested}, ${others})`;
   return sql`arrayMap(r -> multiIf(
     startsWith(r, '"'), [JSONExtractString(r)],
     startsWith(r, '['), ${raw(jsonItems)},
     r = '' OR r = 'null' OR startsWith(r, '{'), [],
     [r]), [${found}])[1]`;
+}
+
+/** What is under a path all of whose numbers are places in arrays; ClickHouse counts them, and an object's keys, from 1 on. */
+function atPlaces(path: readonly string[], { message, parameters }: Target): SqlFragment {
+  const keys = path.map((key) =>
+    isPlace(key) ? raw(String(Number(key) + 1)) : parameters.string(key),
+  );
+  const upTo = (count: number) => joinSql([message, ...keys.slice(0, count)], ", ");
+  const areArrays = path.flatMap((key, at) =>
+    isPlace(key) ? [sql`JSONType(${upTo(at)}) = 'Array'`] : [],
+  );
+  return sql`if(${joinSql(areArrays, " AND ")}, JSONExtractRaw(${upTo(path.length)}), '')`;
 }

@@ -58,6 +58,12 @@ describe("where()", () => {
     ["src=dst", []],
     ["exc.*=IO", ["failure", "flat"]],
     ["exc.*=Net", ["failure"]],
+    // A number is a place in an array, from 0 on.
+    ["exc.of.0.type=Net", ["failure"]],
+    ["exc.of.1.type=Net", []],
+    ["exc.0.type=Net", []],
+    ["most.1>8", ["traffic"]],
+    ["most.2!=null", []],
     ["exc.*", ["failure", "flat"]],
     ["exc.*!=null", ["failure", "flat"]],
     ["exc.*=null", ["router", "traffic", "words"]],

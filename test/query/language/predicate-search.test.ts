@@ -49,6 +49,13 @@ describe("conditions", () => {
     ]);
   });
 
+  test("a place in an array need not stand in the message, and the array's name must", () => {
+    const { where } = compilePredicateSearch(parseLeql("where(a.of.1='bob smith')").where);
+    expect(show(where)?.split(" AND ").at(1)).toBe(
+      'multiSearchAny(message, ["1\\"","of\\"","\\u00","a.of.1="])',
+    );
+  });
+
   test("tests of labels whose values are known are decided before", () => {
     const known = [["web-1", "db-1"], ["nginx"], ["", "http,prod"], ["loggly"]];
     const compiled = (query: string) => {
