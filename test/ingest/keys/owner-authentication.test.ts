@@ -34,9 +34,9 @@ afterEach(async () => {
 });
 
 /** A request signed at a time, as it comes over the wire. */
-function signed(at = now, key = secret, id = keyId): SignedRequest {
+function signed(at = now, key = secret, id = keyId, method = "GET"): SignedRequest {
   const content = {
-    method: "GET",
+    method,
     contentType: "application/json",
     date: new Date(at).toUTCString(),
     path: `management/accounts/${account}/users`,
@@ -129,10 +129,27 @@ describe("a request is refused", () => {
     expect((await tokens.authenticateOwner(signed())).tokenId).toBe(keyId);
   });
 
+  test("when it changes something and came before, however soon", async () => {
+    const request = signed(now, secret, keyId, "POST");
+    await tokens.authenticateOwner(request);
+    await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
+  });
+
+  test("but not when it only reads and comes again within two seconds of its Date", async () => {
+    const request = signed();
+    for (const later of [0, 0, 1_999]) {
+      now = start + later;
+      expect((await tokens.authenticateOwner(request)).tokenId).toBe(keyId);
+    }
+    now = start + 2_000;
+    await expect(tokens.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
+  });
+
   test("when it is one that came before a restart, or to another store of keys", async () => {
     const request = signed();
     const other = await open();
     await tokens.authenticateOwner(request);
+    now += 2_000;
     await expect(other.authenticateOwner(request)).rejects.toThrow(refused("replayed"));
     await other.close();
     await tokens.close();
