@@ -8,6 +8,7 @@ export const eventTimeRange = {
 } as const;
 
 const NS_PER_SECOND = 1_000_000_000n;
+const POWERS_OF_TEN = Array.from({ length: 10 }, (_, power) => 10 ** power);
 
 const form =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
@@ -22,6 +23,65 @@ export const timestampForms = "YYYY-MM-DD[T ]HH:MM:SS[.fraction][Z|+HH:MM]";
  * @returns ns since the epoch, or undefined when the text is not such a timestamp or not a real date.
  */
 export function parseTimestamp(text: string): bigint | undefined {
+  return parsePlain(text) ?? parseAny(text);
+}
+
+/** Of `YYYY-MM-DDTHH:MM:SS`. */
+const DATE_TIME_LENGTH = 19;
+const LONGEST_PLAIN = DATE_TIME_LENGTH + ".123456789Z".length;
+const DASH = 0x2d;
+const DOT = 0x2e;
+const COLON = 0x3a;
+const LETTER_T = 0x54;
+const LETTER_Z = 0x5a;
+
+/** The second that was asked for last, and its beginning in s since the epoch. */
+let lastSecond = { digits: -1, seconds: 0 };
+
+/** `YYYY-MM-DDTHH:MM:SS[.f…]Z` as nearly every program writes it; undefined means to look at it closely. */
+function parsePlain(text: string): bigint | undefined {
+  const { length } = text;
+  if (length <= DATE_TIME_LENGTH || length > LONGEST_PLAIN) return undefined;
+  const isPlain =
+    text.charCodeAt(4) === DASH &&
+    text.charCodeAt(7) === DASH &&
+    text.charCodeAt(10) === LETTER_T &&
+    text.charCodeAt(13) === COLON &&
+    text.charCodeAt(16) === COLON &&
+    text.charCodeAt(length - 1) === LETTER_Z;
+  if (!isPlain) return undefined;
+  const day = (digits(text, 0, 4) * 100 + digits(text, 5, 7)) * 100 + digits(text, 8, 10);
+  const clock = (digits(text, 11, 13) * 100 + digits(text, 14, 16)) * 100 + digits(text, 17, 19);
+  const wholeSecond = day * 1_000_000 + clock;
+  if (wholeSecond !== lastSecond.digits) {
+    const ns = Number.isNaN(wholeSecond)
+      ? undefined
+      : parseAny(`${text.slice(0, DATE_TIME_LENGTH)}Z`);
+    if (ns === undefined) return undefined;
+    lastSecond = { digits: wholeSecond, seconds: Number(ns / NS_PER_SECOND) };
+  }
+  let fraction = 0;
+  if (length > DATE_TIME_LENGTH + 1) {
+    const count = length - DATE_TIME_LENGTH - 2;
+    if (text.charCodeAt(DATE_TIME_LENGTH) !== DOT || count === 0) return undefined;
+    fraction = digits(text, DATE_TIME_LENGTH + 1, length - 1) * (POWERS_OF_TEN[9 - count] ?? 0);
+    if (Number.isNaN(fraction)) return undefined;
+  }
+  return BigInt(lastSecond.seconds) * NS_PER_SECOND + BigInt(fraction);
+}
+
+/** NaN where something else stands there. */
+function digits(text: string, from: number, end: number): number {
+  let value = 0;
+  for (let index = from; index < end; index++) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function parseAny(text: string): bigint | undefined {
   const match = form.exec(text);
   if (match === null) return undefined;
   const minutes = minutesSinceEpoch(match);

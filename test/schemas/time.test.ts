@@ -167,3 +167,29 @@ describe("the span of event times", () => {
     expect(eventTimeRange.end).toBeLessThan(2n ** 63n);
   });
 });
+
+test("what nearly every program writes is read as any other form of the same instant", () => {
+  const number = (max: number, length: number) =>
+    fc.integer({ min: 0, max }).map((value) => String(value).padStart(length, "0"));
+  const parts = fc.tuple(
+    number(9999, 4),
+    number(13, 2),
+    number(32, 2),
+    number(24, 2),
+    number(60, 2),
+    number(60, 2),
+    fc.string({ unit: fc.constantFrom(..."0123456789"), maxLength: 11 }),
+    fc.string({ unit: fc.constantFrom(..."-:.TZ x"), maxLength: 1 }),
+    fc.nat(30),
+  );
+  fc.assert(
+    fc.property(parts, ([year, month, day, hour, minute, second, fraction, odd, place]) => {
+      const decimals = fraction === "" ? "" : `.${fraction}`;
+      const text = `${year}-${month}-${day}T${hour}:${minute}:${second}${decimals}`;
+      // At times with one letter that does not belong there, or a break in its place.
+      const spoilt = odd === "" ? text : text.slice(0, place) + odd + text.slice(place + 1);
+      expect(parseTimestamp(`${spoilt}Z`)).toBe(parseTimestamp(`${spoilt}+00:00`));
+    }),
+    { numRuns: 3000 },
+  );
+});
