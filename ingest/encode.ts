@@ -9,6 +9,7 @@ import type { IncomingEvent, Mending } from "./protocols/door.ts";
 import { checkLabels } from "./labels.ts";
 import { MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTES } from "./limits.ts";
 import { cutMessage, mendEvent } from "./mend.ts";
+import { withoutOrigin } from "./origin.ts";
 import type { Partitions } from "./partitions.ts";
 import type { Principal } from "./tokens.ts";
 
@@ -75,9 +76,21 @@ export async function encodeRequest(
     pieces.push({ partition, events: writer.take() });
   };
 
+  const writerOf = (partition: number): EventWriter => {
+    let writer = writers.get(partition);
+    if (writer === undefined) writers.set(partition, (writer = new EventWriter()));
+    return writer;
+  };
+
   for (const given of events) {
-    const event = mending === "refuse" ? given : mendEvent(given, mending, maxEventBytes);
-    if (event !== given) mended++;
+    const shared =
+      mending === "refuse"
+        ? undefined
+        : given.origin?.placeOf(given, principal, partitions, maxEventBytes);
+    const whole = shared === undefined ? withoutOrigin(given) : given;
+    const isAsGiven = mending === "refuse" || shared !== undefined;
+    const event = isAsGiven ? whole : mendEvent(whole, mending, maxEventBytes);
+    if (event !== whole) mended++;
     let time = event.time ?? arrival;
     if (time < eventTimeRange.first || time >= eventTimeRange.end)
       throw timeOutOfRange(time, accepted);
@@ -101,26 +114,30 @@ export async function encodeRequest(
     if (event.attributes !== undefined && mending === "refuse") {
       checkAttributes(event.attributes, accepted);
     }
-    const prefix0 = event.prefix0 ?? "";
-    const prefix1 = event.prefix1 ?? "";
-    const prefix2 = event.prefix2 ?? "";
-    const prefix3 = event.prefix3 ?? "";
-    checkLabels(principal, accepted, prefix0, prefix1, prefix2, prefix3);
-
-    const partition = partitions.of(customer, prefix0);
-    let writer = writers.get(partition);
-    if (writer === undefined) writers.set(partition, (writer = new EventWriter()));
-    writer.write({
-      customer,
-      prefix0,
-      prefix1,
-      prefix2,
-      prefix3,
-      time,
-      ingested: clock.next(),
-      message,
-      attributes: event.attributes,
-    });
+    const { attributes } = event;
+    let partition: number;
+    let writer: EventWriter;
+    if (shared === undefined) {
+      const { prefix0 = "", prefix1 = "", prefix2 = "", prefix3 = "" } = event;
+      checkLabels(principal, accepted, prefix0, prefix1, prefix2, prefix3);
+      partition = partitions.of(customer, prefix0);
+      writer = writerOf(partition);
+      writer.write({
+        customer,
+        prefix0,
+        prefix1,
+        prefix2,
+        prefix3,
+        time,
+        ingested: clock.next(),
+        message,
+        attributes,
+      });
+    } else {
+      partition = shared.partition;
+      writer = writerOf(partition);
+      writer.writeShared(shared.bytes, { time, ingested: clock.next(), message, attributes });
+    }
     if (writer.sizeBytes >= PIECE_BYTES) finishPiece(partition, writer);
     if (++accepted > MAX_EVENTS) throw tooMany("events", accepted, MAX_EVENTS);
     if (accepted % EVENTS_PER_TURN === 0) await nextTurn();

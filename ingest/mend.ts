@@ -43,6 +43,18 @@ export function mendEvent(
   };
 }
 
+/** Whether nothing of an event has to be changed but, perhaps, its labels. */
+export function isOwnFit(
+  { time, message, attributes }: IncomingEvent,
+  maxEventBytes: number,
+): boolean {
+  return (
+    (attributes === undefined || areAttributesFit(attributes)) &&
+    isMessageFit(message, maxEventBytes) &&
+    isTimeFit(time)
+  );
+}
+
 /** The first so many bytes of a UTF-8 text, without the part of a character at its end. */
 export function cutUtf8(text: Buffer, maxBytes: number): Buffer {
   return text.length <= maxBytes ? text : text.subarray(0, characterStart(text, maxBytes));
@@ -56,7 +68,7 @@ export function characterStart(text: Buffer, position: number): number {
   return position - start < 4 ? start : position;
 }
 
-function isLabelFit(label: string | undefined): boolean {
+export function isLabelFit(label: string | undefined): boolean {
   return label === undefined || isPlainLabel(label) || mendLabel(label) === label;
 }
 
@@ -66,7 +78,7 @@ function mendLabel(label: string | undefined): string | undefined {
   return text === undefined ? undefined : cutText(text, MAX_LABEL_BYTES);
 }
 
-function areAttributesFit(attributes: Readonly<Record<string, string>>): boolean {
+export function areAttributesFit(attributes: Readonly<Record<string, string>>): boolean {
   let count = 0;
   for (const name in attributes) {
     count++;

@@ -42,6 +42,18 @@ export interface EventToWrite {
   readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What many events share, in the schema's form: written once, and copied for each of them. */
+export interface SharedBytes {
+  /** The customer and the labels. */
+  readonly head: Uint8Array;
+  readonly attributeCount: number;
+  /** Names and values of the attributes. */
+  readonly attributes: Uint8Array;
+}
+
+/** What is each event's own beside {@link SharedBytes}. */
+export type OwnParts = Pick<EventToWrite, "time" | "ingested" | "message" | "attributes">;
+
 /** Collects encoded events; `take` hands them over as one piece of bytes. */
 export class EventWriter {
   #bytes: Buffer = noBytes;
@@ -52,20 +64,59 @@ export class EventWriter {
     return this.#position;
   }
 
+  /** For {@link EventWriter.writeShared}. */
+  static share(event: Omit<EventToWrite, "time" | "ingested" | "message">): SharedBytes {
+    const writer = new EventWriter();
+    writer.#writeHead(event);
+    const headLength = writer.#position;
+    const attributeCount = writer.#writeEntries(event.attributes ?? {});
+    // Not a piece of Node's pool of small buffers, which would be kept as a whole.
+    const bytes = new Uint8Array(writer.take().bytes);
+    return {
+      head: bytes.subarray(0, headLength),
+      attributeCount,
+      attributes: bytes.subarray(headLength),
+    };
+  }
+
   /** Appends one event, its fields in the schema's order. */
   write(event: EventToWrite): void {
+    this.#writeHead(event);
+    this.#writeTimesAndMessage(event);
+    this.#writeMap(event.attributes);
+    this.#count++;
+  }
+
+  /** Appends one event whose own attributes have other names than the shared ones. */
+  writeShared(shared: SharedBytes, own: OwnParts): void {
+    this.#copy(shared.head);
+    this.#writeTimesAndMessage(own);
+    let count = shared.attributeCount;
+    for (const _ in own.attributes) count++;
+    if (count > 0) {
+      this.#reserve(MAX_VARINT);
+      this.#writeLength(count);
+      this.#copy(shared.attributes);
+      if (own.attributes !== undefined) this.#writeEntries(own.attributes);
+    }
+    this.#writeEndOfMap();
+    this.#count++;
+  }
+
+  #writeHead(event: Omit<EventToWrite, "time" | "ingested" | "message">): void {
     this.#writeText(event.customer);
     this.#writeText(event.prefix0);
     this.#writeText(event.prefix1);
     this.#writeText(event.prefix2);
     this.#writeText(event.prefix3);
+  }
+
+  #writeTimesAndMessage({ time, ingested, message }: OwnParts): void {
     this.#reserve(2 * MAX_VARINT);
-    this.#writeTime(event.time);
-    this.#writeTime(event.ingested);
-    if (typeof event.message === "string") this.#writeText(event.message);
-    else this.#writeBytes(event.message);
-    this.#writeMap(event.attributes);
-    this.#count++;
+    this.#writeTime(time);
+    this.#writeTime(ingested);
+    if (typeof message === "string") this.#writeText(message);
+    else this.#writeBytes(message);
   }
 
   #writeText(text: string): void {
@@ -104,8 +155,13 @@ export class EventWriter {
   #writeBytes(value: Uint8Array): void {
     this.#reserve(value.length + MAX_VARINT);
     this.#writeLength(value.length);
-    this.#bytes.set(value, this.#position);
-    this.#position += value.length;
+    this.#copy(value);
+  }
+
+  #copy(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#position);
+    this.#position += bytes.length;
   }
 
   #writeMap(entries: Readonly<Record<string, string>> | undefined): void {
@@ -118,6 +174,21 @@ export class EventWriter {
         this.#writeText(entries[name] ?? "");
       }
     }
+    this.#writeEndOfMap();
+  }
+
+  /** Returns how many there are. */
+  #writeEntries(entries: Readonly<Record<string, string>>): number {
+    let count = 0;
+    for (const name in entries) {
+      this.#writeText(name);
+      this.#writeText(entries[name] ?? "");
+      count++;
+    }
+    return count;
+  }
+
+  #writeEndOfMap(): void {
     this.#reserve(1);
     this.#bytes[this.#position++] = 0;
   }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { LogboomError } from "../../schemas/errors.ts";
 import type { TokenKind } from "../../schemas/token.ts";
 import type { Principal } from "../keys/permission.ts";
+import type { Origin } from "../origin.ts";
 
 /** Every way in, as metrics name it. */
 export type DoorName =
@@ -34,11 +35,13 @@ export interface IncomingEvent {
   readonly prefix1?: string | undefined;
   readonly prefix2?: string | undefined;
   readonly prefix3?: string | undefined;
+  /** In place of labels: those of all events of a sender, and attributes beside the event's own. */
+  readonly origin?: Origin | undefined;
   /** Bytes are taken as UTF-8. */
   readonly message: string | Buffer;
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Set when the protocol itself had to replace invalid UTF-8 in a message that it gives as text. */
-  readonly hadInvalidUtf8?: boolean;
+  readonly hadInvalidUtf8?: boolean | undefined;
   /** Where the event stands in a sequence of its session; the same place is stored once. */
   readonly sequence?: SequencePlace | undefined;
 }

@@ -1,8 +1,10 @@
 // Loggly's syslog: RFC 5424 messages whose structured data holds the customer token and the tags.
 import { parseTimestamp } from "../../schemas/time.ts";
+import { Origin } from "../origin.ts";
 import type { IncomingEvent } from "./door.ts";
 import type { LineProtocol } from "./line-protocol.ts";
-import { jsonFacts, logglyContext, readTags, type LogglyContext } from "./loggly-event.ts";
+import { jsonFacts, logglyContext, readTags } from "./loggly-event.ts";
+import { SyslogSenders } from "./syslog-senders.ts";
 
 /** `[TOKEN@41058 tag="a" tag="b"]`: found by itself, as a header with empty fields defeats splitting at blanks. */
 const element =
@@ -60,73 +62,88 @@ export const logglySyslog: LineProtocol = {
   },
 };
 
-/** Undefined when there is no token. */
-export function readSyslog(line: Buffer): { token: string; event: IncomingEvent } | undefined {
-  const head = line.toString("latin1", 0, MAX_HEAD_BYTES);
-  const sender = readSender(head);
-  if (sender === undefined) return undefined;
-  const { token, context, host, app, timestamp, end } = sender;
+/**
+ * Undefined when there is no token.
+ * @param memory of the senders of former lines
+ */
+export function readSyslog(
+  line: Buffer,
+  memory = senders,
+): { token: string; event: IncomingEvent } | undefined {
+  const found = findSender(line, memory);
+  if (found === undefined) return undefined;
+  const { sender, timestamp, end } = found;
+  const { token, origin } = sender;
   const message = line.subarray(messageStart(line, end));
+  const attributes = timestamp === "" ? undefined : { "syslog.timestamp": timestamp };
   const facts = jsonFacts(message);
-  return {
-    token,
-    event: {
-      time: facts.time ?? parseTimestamp(timestamp),
-      prefix0: host ?? facts.host,
-      prefix1: app ?? context.app,
-      prefix2: context.tagsLabel,
-      prefix3: "loggly",
-      message,
-      attributes:
-        timestamp === ""
-          ? context.attributes
-          : { ...context.attributes, "syslog.timestamp": timestamp },
-    },
-  };
+  const time = facts.time ?? parseTimestamp(timestamp);
+  if (facts.host === undefined || origin.labels.prefix0 !== undefined) {
+    return { token, event: { origin, time, message, attributes } };
+  }
+  const own = new Origin({ ...origin.labels, prefix0: facts.host }, origin.attributes);
+  return { token, event: { origin: own, time, message, attributes } };
 }
 
 /** What a line says of its sender: header and element but for the time, which differs from line to line. */
-interface Sender {
+export interface Sender {
   readonly token: string;
-  readonly host: string | undefined;
-  readonly app: string | undefined;
-  readonly context: LogglyContext;
+  readonly origin: Origin;
 }
 
-/** Senders by the text that they are read from. */
-const senders = new Map<string, Sender>();
-/** A relay brings the lines of many programs. Beyond it the memory, 10 to 20 MiB at most, starts anew. */
-const MAX_SENDERS = 10_000;
-const MAX_SENDER_LENGTH = 1_024;
+interface FoundSender {
+  readonly sender: Sender;
+  /** As it was sent; empty when there is none. */
+  readonly timestamp: string;
+  /** Where the element ends. */
+  readonly end: number;
+}
 
-function readSender(
-  head: string,
-): (Sender & { readonly timestamp: string; readonly end: number }) | undefined {
+/** A relay brings the lines of many programs. */
+const senders = new SyslogSenders<Sender>();
+
+function findSender(line: Buffer, memory: SyslogSenders<Sender>): FoundSender | undefined {
+  const place = memory.locate(line);
+  const known = place === undefined ? undefined : memory.find(line, place);
+  if (place !== undefined && known !== undefined) {
+    const { timeStart, timeEnd, end } = place;
+    return { sender: known, timestamp: timeText(line.toString("latin1", timeStart, timeEnd)), end };
+  }
+  const head = line.toString("latin1", 0, MAX_HEAD_BYTES);
+  const read = readSender(head);
+  if (place !== undefined && read?.end === place.end) memory.add(line, place, read.sender);
+  return read;
+}
+
+function timeText(text: string): string {
+  return text === "-" ? "" : text;
+}
+
+function readSender(head: string): FoundSender | undefined {
   const found = findElement(head);
   if (found === undefined) return undefined;
   const { start, end } = found;
   const first = head.indexOf(" ");
   const second = head.indexOf(" ", first + 1);
   const hasTime = first > 0 && second > 0 && second < start;
-  const text = hasTime ? head.slice(first + 1, second) : "";
-  const timestamp = text === "-" ? "" : text;
-  const name = hasTime ? `${head.slice(0, first)}${head.slice(second, end)}` : head.slice(0, end);
-  const known = senders.get(name);
-  if (known !== undefined) return { ...known, timestamp, end };
   const parts = element.exec(head.slice(start, end)) ?? [];
   const { host, app, attributes } = readHeader(utf8(head.slice(0, start)));
   const tags = [...(parts[2] ?? "").matchAll(parameter)]
     .filter(([, parameterName]) => parameterName === "tag")
     .map(([, , value = ""]) => utf8(value.replace(/\\(["\\\]])/g, "$1")));
-  const sender = {
-    token: parts[1] ?? "",
-    host,
-    app,
-    context: logglyContext(readTags(tags), attributes),
+  const context = logglyContext(readTags(tags), attributes);
+  const labels = {
+    prefix0: host,
+    prefix1: app ?? context.app,
+    prefix2: context.tagsLabel,
+    prefix3: "loggly",
   };
-  if (senders.size >= MAX_SENDERS) senders.clear();
-  if (name.length <= MAX_SENDER_LENGTH) senders.set(name, sender);
-  return { ...sender, timestamp, end };
+  return {
+    // A copy: a part of a string keeps all of it.
+    sender: { token: utf8(parts[1] ?? ""), origin: new Origin(labels, context.attributes) },
+    timestamp: hasTime ? timeText(head.slice(first + 1, second)) : "",
+    end,
+  };
 }
 
 /** Where the element with the token is. */

@@ -1,5 +1,6 @@
 // Scalyr's relaxed JSON, read from bytes: its agents write keys without quotes and strings with a length in front.
 import { LogboomError } from "../../schemas/errors.ts";
+import { KnownTexts } from "./known-texts.ts";
 
 /** Texts with a length in front stay bytes. */
 export type RelaxedValue =
@@ -56,6 +57,7 @@ const words: readonly (readonly [Buffer, RelaxedValue])[] = [
 
 class RelaxedParser {
   readonly #bytes: Buffer;
+  readonly #texts = new KnownTexts();
   #position = 0;
   /** Whether a line break came before the current place, where a comma may be left out. */
   #hasBreak = false;
@@ -137,10 +139,13 @@ class RelaxedParser {
   #key(): string {
     const byte = this.#bytes[this.#position];
     if (byte === QUOTE) return this.#quoted();
+    const bytes = this.#bytes;
     const start = this.#position;
     if (!isNameByte(byte) || isDigit(byte)) throw this.#fault("a name");
-    while (isNameByte(this.#bytes[this.#position])) this.#position++;
-    return this.#bytes.toString("latin1", start, this.#position);
+    let end = start + 1;
+    while (isNameByte(bytes[end])) end++;
+    this.#position = end;
+    return this.#texts.read(bytes, start, end);
   }
 
   #concatenation(): string {
@@ -179,9 +184,11 @@ class RelaxedParser {
       position++;
     }
     this.#position = position + 1;
-    return isAscii
+    if (!isAscii) return bytes.toString("utf8", start, position);
+    // Numbers as texts are times and places, each another one.
+    return isDigit(bytes[start])
       ? bytes.toString("latin1", start, position)
-      : bytes.toString("utf8", start, position);
+      : this.#texts.read(bytes, start, position);
   }
 
   /** A string with escapes, of which the first is at `position`. */
@@ -297,6 +304,7 @@ class RelaxedParser {
     const bytes = this.#bytes;
     for (;;) {
       const byte = bytes[this.#position];
+      if (byte !== undefined && byte > SLASH) return;
       if (byte === 0x20 || byte === 0x09 || byte === 0x0d) this.#position++;
       else if (byte === LF) {
         this.#hasBreak = true;

@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { LogboomError } from "../../schemas/errors.ts";
 import { parseEventTime } from "../../schemas/time.ts";
+import { Origin } from "../origin.ts";
 import type { Door, IncomingEvent, IncomingEvents, SequencePlace } from "./door.ts";
 import type { RelaxedObject, RelaxedValue } from "./relaxed-json.ts";
 import { isObject, parseScalyrBody } from "./scalyr-json.ts";
@@ -68,6 +69,24 @@ interface LogContext {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** An event of a log, and what was read of it but for what is always its own. */
+interface Former {
+  readonly event: RelaxedObject;
+  readonly attrs: RelaxedObject;
+  readonly facts: Facts;
+  /** Made when another event is like it. */
+  origin: Origin | undefined;
+}
+
+type Facts = Pick<IncomingEvent, "prefix0" | "prefix1" | "prefix2" | "prefix3"> & {
+  readonly attributes: Readonly<Record<string, string>>;
+};
+
+interface OpenLog {
+  readonly context: LogContext;
+  former: Former | undefined;
+}
+
 function readRequest(request: RelaxedObject, hadInvalidUtf8: boolean): IncomingEvents {
   const session = request["session"];
   const events = request["events"] ?? [];
@@ -92,43 +111,91 @@ function* readEvents(
   const threadNames = namesOf(request["threads"]);
   const logAttributes = attributesOfLogs(request["logs"]);
   const server = serverAttributes(request["sessionInfo"], session);
-  const contexts = new Map<string, LogContext>();
-  const contextOf = (log: string): LogContext =>
-    contexts.getOrInsertComputed(log, () =>
-      joinContext(contextOfServer(server), logAttributes.get(log) ?? {}),
-    );
+  const logs = new Map<string, OpenLog>();
+  const openLog = (name: string): OpenLog => {
+    const context = joinContext(contextOfServer(server), logAttributes.get(name) ?? {});
+    const log = { context, former: undefined };
+    logs.set(name, log);
+    return log;
+  };
   const places = new Places();
-  for (const [index, value] of events.entries()) {
+  for (let index = 0; index < events.length; index++) {
+    const value = events[index];
     if (!isObject(value)) {
       if (omitted.count++ === 0) omitted.reason = `events[${index}] is not an object`;
       continue;
     }
-    const event = readEvent(value, contextOf(textOf(value["log"])), threadNames);
-    const sequence = session === undefined ? undefined : places.next(value);
-    const isBroken =
-      hadInvalidUtf8 && typeof event.message === "string" && event.message.includes("\uFFFD");
-    yield { ...event, sequence, ...(isBroken && { hadInvalidUtf8: true }) };
+    const name = textOf(value["log"]);
+    const attrs = isObject(value["attrs"]) ? value["attrs"] : {};
+    const text = attrs["message"];
+    const message = text === undefined ? "" : withoutLineBreak(text);
+    const isBroken = hadInvalidUtf8 && typeof message === "string" && message.includes("\uFFFD");
+    const own = {
+      time: readTime(value["ts"]),
+      message,
+      sequence: session === undefined ? undefined : places.next(value),
+      hadInvalidUtf8: isBroken ? true : undefined,
+    };
+    const log = logs.get(name) ?? openLog(name);
+    const origin = knownOrigin(log.former, value, attrs);
+    if (origin === undefined) {
+      const facts = readFacts(value, attrs, log.context, threadNames);
+      log.former = { event: value, attrs, facts, origin };
+      yield { ...own, ...facts };
+    } else {
+      yield { ...own, origin };
+    }
   }
 }
 
-function readEvent(
+/** That of the log's former event, where the next one is like it. */
+function knownOrigin(
+  former: Former | undefined,
   event: RelaxedObject,
+  attrs: RelaxedObject,
+): Origin | undefined {
+  if (former === undefined || !isLike(former, event, attrs)) return undefined;
+  return (former.origin ??= new Origin(former.facts, former.facts.attributes));
+}
+
+/** Whether nothing differs but what is each event's own; values that are no texts or numbers always do. */
+function isLike(former: Former, event: RelaxedObject, attrs: RelaxedObject): boolean {
+  const { event: other, attrs: others } = former;
+  if (
+    event["thread"] !== other["thread"] ||
+    event["sev"] !== other["sev"] ||
+    event["type"] !== other["type"] ||
+    event["startTS"] !== other["startTS"]
+  ) {
+    return false;
+  }
+  let surplus = 0;
+  for (const name in attrs) {
+    if (name === "message") continue;
+    if (attrs[name] !== others[name]) return false;
+    surplus++;
+  }
+  for (const name in others) if (name !== "message") surplus--;
+  // As many names, each of which is there: the same ones.
+  return surplus === 0;
+}
+
+function readFacts(
+  event: RelaxedObject,
+  attrs: RelaxedObject,
   context: LogContext,
   threadNames: ReadonlyMap<string, string>,
-): IncomingEvent {
-  const { thread, sev, type, startTS, attrs } = event;
+): Facts {
+  const { thread, sev, type, startTS } = event;
   const attributes: Record<string, string> = { ...context.attributes };
   let { host, logfile, parser } = context;
-  let message: string | Buffer = "";
-  if (isObject(attrs)) {
-    for (const name in attrs) {
-      const value = attrs[name] as RelaxedValue;
-      if (name === "message") message = withoutLineBreak(value);
-      else if (name === "logfile") logfile = asText(value);
-      else if (name === "parser") parser = asText(value);
-      else if (name === "serverHost") host = asText(value);
-      else attributes[name] = asText(value);
-    }
+  for (const name in attrs) {
+    if (name === "message") continue;
+    const text = asText(attrs[name] as RelaxedValue);
+    if (name === "logfile") logfile = text;
+    else if (name === "parser") parser = text;
+    else if (name === "serverHost") host = text;
+    else attributes[name] = text;
   }
   if (thread !== undefined && thread !== null) {
     const id = asText(thread);
@@ -140,15 +207,7 @@ function readEvent(
   // 1 and 2 are the start and the end of a span.
   if (type !== undefined && type !== null && type !== 0) attributes["type"] = asText(type);
   if (startTS !== undefined && startTS !== null) attributes["startTS"] = asText(startTS);
-  return {
-    time: readTime(event["ts"]),
-    prefix0: host,
-    prefix1: logfile,
-    prefix2: parser,
-    prefix3: "scalyr",
-    message,
-    attributes,
-  };
+  return { prefix0: host, prefix1: logfile, prefix2: parser, prefix3: "scalyr", attributes };
 }
 
 /** Where each event stands: `si` and `sn`, or `sd` more than the one before. */

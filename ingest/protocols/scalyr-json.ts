@@ -5,6 +5,9 @@ import { parseRelaxedJson, type RelaxedObject, type RelaxedValue } from "./relax
 /** A number that a JavaScript number may not hold exactly. */
 const longNumber = /[\s:,[-]\d{16}/;
 
+/** Where a string has its length in front; within JSON it can only be part of a string. */
+const LENGTH_PREFIX = ":`s";
+
 /**
  * Most clients write plain JSON, which the native parser reads several times faster.
  * @throws LogboomError BAD_REQUEST with the offset of the first fault, or when the body is no object
@@ -18,6 +21,13 @@ export function parseScalyrBody(body: Buffer): RelaxedObject {
 }
 
 function parseStrictOrRelaxed(body: Buffer): RelaxedValue {
+  if (body.includes(LENGTH_PREFIX)) {
+    try {
+      return parseRelaxedJson(body);
+    } catch {
+      // JSON may be nested deeper.
+    }
+  }
   try {
     const text = body.toString("utf8");
     const value = JSON.parse(text) as RelaxedValue;

@@ -156,6 +156,7 @@ export class Intake {
 
 /** By the beginnings of its labels, which mending leaves as they are. */
 function isAllowed({ prefixes }: Principal, event: IncomingEvent): boolean {
-  const labels = [event.prefix0, event.prefix1, event.prefix2, event.prefix3];
+  const { prefix0, prefix1, prefix2, prefix3 } = event.origin?.labels ?? event;
+  const labels = [prefix0, prefix1, prefix2, prefix3];
   return prefixes.every((prefix, index) => (labels[index] ?? "").startsWith(prefix));
 }

@@ -1,9 +1,10 @@
 // From a protocol's events to encoded ones: defaults, limits, permissions and what is counted.
 import fc from "fast-check";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ArrivalClock, encodeRequest } from "../../ingest/encode.ts";
+import { Origin, withoutOrigin } from "../../ingest/origin.ts";
 import { Partitions } from "../../ingest/partitions.ts";
-import type { IncomingEvent } from "../../ingest/protocols/door.ts";
+import type { IncomingEvent, Mending } from "../../ingest/protocols/door.ts";
 import type { Prefixes, Principal } from "../../ingest/tokens.ts";
 import { decodeContainer, encodeContainer, type StoredEvent } from "../../schemas/event-codec.ts";
 import { LogboomError } from "../../schemas/errors.ts";
@@ -398,4 +399,113 @@ test("partitions are those of the hash, also once more streams were seen than ar
     }
   }
   expect(partitions.of("other", "host-1")).toBe(partitionOf("other", "host-1", 4));
+});
+
+describe("an origin", () => {
+  const label = fc.option(
+    fc.oneof(fc.string({ unit: "binary", maxLength: 6 }), fc.constant("é".repeat(200))),
+    { nil: undefined },
+  );
+  const attributes = fc.oneof(
+    fc.dictionary(
+      fc.constantFrom("a", "b", "c", "", "é".repeat(200)),
+      fc.string({ unit: "binary" }),
+    ),
+    fc.constantFrom(
+      Object.fromEntries(Array.from({ length: 63 }, (_, number) => [`n${number}`, "v"])),
+      Object.fromEntries(Array.from({ length: 65 }, (_, number) => [`n${number}`, "v"])),
+    ),
+  );
+  const own = fc.record(
+    {
+      time: fc.constantFrom(0n, day, 2n * day, -1n, eventTimeRange.end),
+      message: fc.oneof(
+        fc.string(),
+        fc.uint8Array().map(Buffer.from),
+        fc.constant("x".repeat(1001)),
+      ),
+      attributes,
+    },
+    { requiredKeys: ["message"] },
+  );
+
+  /** What is stored but for the times of arrival, and what is counted; or why it is refused. */
+  async function outcomeOf(events: Iterable<IncomingEvent>, mending: Mending, prefixes: Prefixes) {
+    const encoded = await encodeRequest(events, {
+      principal: principal(prefixes),
+      partitions: new Partitions(4),
+      clock,
+      maxEventBytes,
+      mending,
+    }).catch((error: unknown) => (error as LogboomError).message);
+    if (typeof encoded === "string") return encoded;
+    const { accepted, invalidUtf8, mended, pieces } = encoded;
+    const stored = pieces.map(({ partition, events: piece }) => ({
+      partition,
+      events: decodeContainer(encodeContainer(Buffer.alloc(16), [piece])).map((event) => ({
+        ...event,
+        ingested: 0n,
+      })),
+    }));
+    return { accepted, invalidUtf8, mended, stored };
+  }
+
+  test("stands for labels and attributes of each event, whatever the limits make of them", async () => {
+    const origins = fc.array(fc.tuple(label, label, attributes), { minLength: 1, maxLength: 3 });
+    const events = fc.array(fc.tuple(fc.nat(2), own), { maxLength: 12 });
+    const mendings = fc.constantFrom<Mending>("refuse", "labels", "all");
+    const allowed = fc.constantFrom<Prefixes>(
+      ["", "", "", ""],
+      ["", "", "", ""],
+      ["a", "", "", ""],
+    );
+    vi.setSystemTime(new Date("2026-11-21T12:00:00Z"));
+    onTestFinished(() => void vi.useRealTimers());
+    await fc.assert(
+      fc.asyncProperty(
+        origins,
+        events,
+        mendings,
+        allowed,
+        async (shared, given, mending, prefixes) => {
+          const made = shared.map(
+            ([prefix0, prefix1, common]) => new Origin({ prefix0, prefix1, prefix3: "p" }, common),
+          );
+          const whole = given.map(([number, event]): IncomingEvent => ({
+            ...event,
+            origin: made[number % made.length],
+          }));
+          clock = new ArrivalClock();
+          const fast = await outcomeOf(whole, mending, prefixes);
+          clock = new ArrivalClock();
+          expect(fast).toEqual(await outcomeOf(whole.map(withoutOrigin), mending, prefixes));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("of events of several keys is checked and written for each", async () => {
+    const origin = new Origin({ prefix0: "web" }, { a: "b" });
+    const encodeFor = (customer: string, prefix0: string) =>
+      encodeRequest([{ origin, message: "m" }], {
+        principal: { ...principal([prefix0, "", "", ""]), customer },
+        partitions: new Partitions(4),
+        clock,
+        maxEventBytes,
+        mending: "all",
+      });
+    for (const customer of ["acme", "other"]) {
+      const [piece] = (await encodeFor(customer, "we")).pieces;
+      expect(piece?.partition).toBe(partitionOf(customer, "web", 4));
+      const container = encodeContainer(
+        Buffer.alloc(16),
+        piece === undefined ? [] : [piece.events],
+      );
+      expect(decodeContainer(container)).toMatchObject([
+        { customer, prefix0: "web", attributes: { a: "b" } },
+      ]);
+    }
+    await expect(encodeFor("acme", "db")).rejects.toMatchObject({ code: "NO_PERMISSION" });
+  });
 });

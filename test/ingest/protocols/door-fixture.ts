@@ -1,5 +1,6 @@
 // Requests and principals as doors get them, and what they make of a body.
 import type { Principal } from "../../../ingest/keys/permission.ts";
+import { withoutOrigin } from "../../../ingest/origin.ts";
 import type { DoorRequest, IncomingEvent, IncomingEvents } from "../../../ingest/protocols/door.ts";
 import type { LineProtocol } from "../../../ingest/protocols/line-protocol.ts";
 
@@ -30,7 +31,8 @@ export function eventsOf({ events }: IncomingEvents): Record<string, unknown>[] 
 }
 
 export function plain(event: IncomingEvent): Record<string, unknown> {
-  const entries = Object.entries({ ...event, message: event.message.toString("utf8") });
+  const whole = withoutOrigin(event);
+  const entries = Object.entries({ ...whole, message: whole.message.toString("utf8") });
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 

@@ -1,7 +1,8 @@
 // Loggly's syslog: the token and tags in structured data, and headers that are not what the RFC says.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { logglySyslog, readSyslog } from "../../../ingest/protocols/loggly-syslog.ts";
+import { logglySyslog, readSyslog, type Sender } from "../../../ingest/protocols/loggly-syslog.ts";
+import { SyslogSenders } from "../../../ingest/protocols/syslog-senders.ts";
 import { parseTimestamp } from "../../../schemas/time.ts";
 import { plain, principalOf, takeLines, uuid } from "./door-fixture.ts";
 
@@ -131,4 +132,41 @@ test("any bytes are read or not, and never a fault", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test("a line of a sender that is known is read as one of a sender that is not", () => {
+  const starts = fc.constantFrom("<14>1 ", "<14> ", "<14>", "x ", "[x] ", `${element} `, " ", "");
+  const times = fc.constantFrom(time, "2026-11-21T04:47:35Z", "-", "", "1", "[", element, "a b");
+  const rests = fc.array(
+    fc.constantFrom(" h", " app", " -", " ", element, "[x@1 ", "]", '"', 'k="v]"', "@41058", "{"),
+    { maxLength: 8 },
+  );
+  const line = fc.tuple(
+    starts,
+    times,
+    rests.map((parts) => parts.join("")),
+  );
+  fc.assert(
+    fc.property(line, times, fc.boolean(), ([start, first, rest], second, isWhole) => {
+      const end = isWhole ? `${rest} ${element} {"host":"inner"}` : rest;
+      const memory = new SyslogSenders<Sender>();
+      readSyslog(Buffer.from(`${start}${first}${end}`), memory);
+      const next = Buffer.from(`${start}${second}${end}`);
+      const known = readSyslog(next, memory);
+      const unknown = readSyslog(next, new SyslogSenders<Sender>());
+      expect(known?.token).toBe(unknown?.token);
+      expect(known && plain(known.event)).toEqual(unknown && plain(unknown.event));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("more senders than are remembered are read as before", () => {
+  const memory = new SyslogSenders<Sender>();
+  for (let round = 0; round < 2; round++) {
+    for (let number = 0; number < 10_100; number++) {
+      const result = readSyslog(Buffer.from(`<14>1 - host-${number} a - - ${element} m`), memory);
+      expect(result && plain(result.event)["prefix0"]).toBe(`host-${number}`);
+    }
+  }
 });

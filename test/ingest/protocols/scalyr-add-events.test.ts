@@ -1,4 +1,5 @@
 // Scalyr's addEvents: bodies as the agent, the Java and the Go client write them, and what becomes of events.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { scalyrAddEventsDoor as door } from "../../../ingest/protocols/scalyr-add-events.ts";
 import type { IncomingEvents } from "../../../ingest/protocols/door.ts";
@@ -256,4 +257,42 @@ describe("the token", () => {
   ])("of %s with %j is %j", (target, headers, secret) => {
     expect(door.secret(requestOf(target, { headers }))).toBe(secret);
   });
+});
+
+test("events of a log that are alike are read as each by itself", () => {
+  const value = fc.constantFrom<unknown>("a", "b", 1, 1.5, null, true, [1], { a: 1 });
+  const name = fc.constantFrom("a", "b", "message", "logfile", "parser", "serverHost", "toString");
+  const event = fc.record(
+    {
+      thread: fc.constantFrom<unknown>("T1", "T2", 3, null),
+      sev: fc.constantFrom<unknown>(3, "3", null),
+      type: fc.constantFrom<unknown>(0, 1),
+      startTS: fc.constantFrom<unknown>("5", null),
+      log: fc.constantFrom("L1", "L2"),
+      attrs: fc.dictionary(name, value, { maxKeys: 4 }),
+    },
+    { requiredKeys: [] },
+  );
+  // Often the same one some times in a row.
+  const runs = fc.array(fc.tuple(event, fc.integer({ min: 1, max: 3 })), { maxLength: 6 });
+  const rest = {
+    sessionInfo: { serverHost: "h", tier: "t" },
+    threads: [{ id: "T1", name: "main" }],
+    logs: [{ id: "L1", attrs: { logfile: "/l1", a: "log" } }],
+  };
+  fc.assert(
+    fc.property(runs, (given) => {
+      const events = given.flatMap(([one, times]) => Array.from({ length: times }, () => one));
+      const alone = events.flatMap((one) => read({ ...rest, events: [one] }));
+      expect(read({ ...rest, events })).toEqual(alone);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("JSON in which something looks like a length is read as JSON", () => {
+  const message = "a:`s\u0000\u0000\u0000\u0001b";
+  const deep = `${"[".repeat(200)}1${"]".repeat(200)}`;
+  const body = `{"events":[{"attrs":{"message":${JSON.stringify(message)},"deep":${deep}}}]}`;
+  expect(read(body)).toMatchObject([{ message, attributes: { deep } }]);
 });
