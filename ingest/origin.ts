@@ -90,11 +90,12 @@ export class Origin {
 
 /** The same event with all that is its, and no origin. */
 export function withoutOrigin(event: IncomingEvent): IncomingEvent {
-  const { origin, ...own } = event;
+  const { origin } = event;
   if (origin === undefined) return event;
   return {
-    ...own,
+    ...event,
     ...origin.labels,
+    origin: undefined,
     attributes: { ...origin.attributes, ...event.attributes },
   };
 }

@@ -13,41 +13,63 @@ const FIRST_MS = 100_000_000_000;
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The fields that are no attributes. */
-const own = new Set(["timestamp", "@timestamp", "@version", "message", "level", "service"]);
+export const fieldsOfEvent: ReadonlySet<string> = new Set([
+  "timestamp",
+  "@timestamp",
+  "@version",
+  "message",
+  "level",
+  "service",
+]);
+
+const none: Fields = {};
 
 /**
  * @param environment the key's, which is the event's
  * @param index of the event in its request, for refusals
+ * @param more fields that count where `fields` has none of their name
+ * @param own fields that are no attributes
  * @throws LogboomError BAD_REQUEST naming the field.
  */
 export function logtraceEvent(
   fields: Fields,
   environment: string | undefined,
   index: number,
+  more = none,
+  own = fieldsOfEvent,
 ): IncomingEvent {
-  const { message, level, service } = fields;
+  const { message = more["message"], level = more["level"], service = more["service"] } = fields;
   if (typeof message !== "string") {
     throw fieldError(index, "message", message, "a string");
   }
+  const { timestamp = more["timestamp"], "@timestamp": other = more["@timestamp"] } = fields;
   return {
-    time: readTime(fields["timestamp"] ?? fields["@timestamp"], index),
+    time: readTime(timestamp ?? other, index),
     prefix0: environment,
     prefix1: service === undefined || service === null ? undefined : asText(service),
     prefix2: level === undefined || level === null ? DEFAULT_LEVEL : asText(level),
     prefix3: "logtrace",
     message,
-    attributes: attributesOf(fields),
+    attributes: attributesOf(fields, more, own),
   };
 }
 
 /** All other fields by their path: `{"a":{"b":1}}` is `a.b`. */
-function attributesOf(fields: Fields): Record<string, string> | undefined {
+function attributesOf(
+  fields: Fields,
+  more: Fields,
+  own: ReadonlySet<string>,
+): Record<string, string> | undefined {
   let attributes: Record<string, string> | undefined;
-  for (const name in fields) {
-    const value = fields[name];
-    if (value === undefined || own.has(name)) continue;
+  for (const name in more) {
+    if (own.has(name)) continue;
     attributes ??= {};
-    flatten(attributes, name, value, 1);
+    flatten(attributes, name, Object.hasOwn(fields, name) ? fields[name] : more[name], 1);
+  }
+  for (const name in fields) {
+    if (own.has(name) || (more !== none && Object.hasOwn(more, name))) continue;
+    attributes ??= {};
+    flatten(attributes, name, fields[name], 1);
   }
   return attributes;
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
 import { splitLines } from "../protocols/lines.ts";
 
+const LF = 0x0a;
 /** A burst waits in the kernel for so long as this has room; the system may allow less. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** At the end, so long without a datagram means that none is waiting. */
@@ -24,7 +25,7 @@ interface UdpListenerOptions {
 export class UdpListener {
   readonly #socket: Socket;
   readonly #onLost: (count: number) => void;
-  #lastDataAt = 0;
+  #received = 0;
   #lost = 0;
   #isClosed = false;
 
@@ -49,13 +50,14 @@ export class UdpListener {
       recvBufferSize: RECEIVE_BUFFER_BYTES,
     });
     this.#socket.on("message", (datagram) => {
-      this.#lastDataAt = performance.now();
+      this.#received++;
       // Senders cannot be made to wait.
       if (isFull()) sink.drop("overloaded");
       else {
         // Datagrams of many senders come here: nothing is remembered from one to the next.
         const handle = protocol.open(sink);
-        for (const line of splitLines(datagram)) handle(line, false);
+        if (datagram.includes(LF)) for (const line of splitLines(datagram)) handle(line, false);
+        else if (datagram.length > 0) handle(datagram, false);
       }
     });
   }
@@ -76,10 +78,11 @@ export class UdpListener {
   /** Takes in what the kernel still holds. */
   async close(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    this.#lastDataAt = performance.now();
-    while (performance.now() - this.#lastDataAt < QUIET_MS && performance.now() < deadline) {
-      await sleep(10);
-    }
+    let received;
+    do {
+      received = this.#received;
+      await sleep(QUIET_MS);
+    } while (this.#received > received && performance.now() < deadline);
     this.refresh();
     this.#isClosed = true;
     await new Promise<void>((resolve) => this.#socket.close(resolve));

@@ -6,8 +6,8 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { splitLines } from "../../ingest/protocols/lines.ts";
 
-/** Datagrams that any kernel has room for. */
-const BURST = 64;
+/** Datagrams of some hundred bytes that any kernel has room for. */
+const BURST = 200;
 
 /** Each body over one connection; resolves when all is written and the service has read to the end. */
 export async function sendTcp(port: number, bodies: readonly Buffer[]): Promise<void> {
