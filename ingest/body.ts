@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { LogboomError } from "../schemas/errors.ts";
 import { decompressBzip2 } from "./bzip2.ts";
+import { decompressLz4 } from "./lz4.ts";
 import type { Reservation } from "./memory-budget.ts";
 import { Turns } from "./turns.ts";
 
@@ -26,6 +27,7 @@ const decoders = {
   br: promisify<Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress),
   zstd: promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress),
   bz2: decompressBzip2,
+  lz4: decompressLz4,
 } as const;
 
 type Encoding = keyof typeof decoders;

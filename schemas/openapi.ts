@@ -97,7 +97,7 @@ export const openApiDocument = {
         tags: ["ingest"],
         summary: "Store events",
         description:
-          "Acknowledged once the events are durable. Content-Encoding: gzip, deflate, br, zstd, bz2.",
+          "Acknowledged once the events are durable. Content-Encoding: gzip, deflate, br, zstd, bz2, lz4.",
         security: [{ token: [] }],
         parameters: [
           ...labelParameters,

@@ -6,6 +6,7 @@ import { readBody, type BodyLimits } from "../../ingest/body.ts";
 import { MemoryBudget, Reservation } from "../../ingest/memory-budget.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import { readUntil, serve, writeRequest, type LoopbackServer } from "./http-fixture.ts";
+import { compressLz4 } from "./lz4-fixture.ts";
 
 const mebibyte = 1024 * 1024;
 const usual: BodyLimits = { sentBytes: mebibyte, decodedBytes: 4 * mebibyte, pauseMs: 10_000 };
@@ -120,6 +121,7 @@ const encoders: readonly (readonly [
     "bz2",
     (bytes) => (bytes.length === 0 ? bz2Empty : bytes.equals(text) ? bz2Text : bz2Bomb),
   ],
+  ["lz4", "lz4", compressLz4],
   [
     "gzip of two members",
     "gzip",
@@ -192,7 +194,7 @@ describe("an encoding", () => {
       const refusal = refusalOf(await post(text, encoding));
       expect(refusal.code).toBe("UNSUPPORTED_MEDIA");
       expect(refusal.message).toBe(
-        `unknown content encoding "${encoding}"; expected one of identity, gzip, deflate, br, zstd, bz2`,
+        `unknown content encoding "${encoding}"; expected one of identity, gzip, deflate, br, zstd, bz2, lz4`,
       );
       expect(budget.usedBytes).toBe(0);
     },
@@ -212,7 +214,7 @@ describe("an encoding", () => {
     },
   );
 
-  test.each(["gzip", "deflate", "br", "zstd", "bz2"])(
+  test.each(["gzip", "deflate", "br", "zstd", "bz2", "lz4"])(
     "%s that is text is a bad request",
     async (encoding) => {
       const refusal = refusalOf(

@@ -224,7 +224,7 @@ describe("a refusal", () => {
       "an unknown encoding",
       `/bulk/${keys.loggly}`,
       "x",
-      { headers: { "content-encoding": "lz4" } },
+      { headers: { "content-encoding": "lzma" } },
       415,
       loggly,
     ],
