@@ -2,7 +2,7 @@
 import { LogboomError } from "../../schemas/errors.ts";
 import { parseRelaxedJson, type RelaxedObject, type RelaxedValue } from "./relaxed-json.ts";
 
-/** A number that a JavaScript number may not hold exactly. */
+/** A number that a JavaScript number may not hold exactly, or a text that looks like one. */
 const longNumber = /[\s:,[-]\d{16}/;
 
 /** Where a string has its length in front; within JSON it can only be part of a string. */
@@ -31,11 +31,25 @@ function parseStrictOrRelaxed(body: Buffer): RelaxedValue {
   try {
     const text = body.toString("utf8");
     const value = JSON.parse(text) as RelaxedValue;
-    if (!longNumber.test(text)) return value;
+    if (!longNumber.test(text) || !hasLargeNumber(value)) return value;
   } catch {
     // Read as what it is below, which also tells the fault.
   }
   return parseRelaxedJson(body);
+}
+
+/** Whether a number is so large that others were rounded to it. */
+function hasLargeNumber(root: RelaxedValue): boolean {
+  // No recursion: the native parser reads any depth.
+  const waiting = [root];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (typeof value === "number") {
+      if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return true;
+    } else if (typeof value === "object" && value !== null) {
+      for (const part of Object.values(value as RelaxedObject)) waiting.push(part);
+    }
+  }
+  return false;
 }
 
 export function isObject(value: RelaxedValue | undefined): value is RelaxedObject {
