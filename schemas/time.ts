@@ -35,8 +35,8 @@ const COLON = 0x3a;
 const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
-/** The second that was asked for last, and its beginning in s since the epoch. */
-let lastSecond = { digits: -1, seconds: 0 };
+/** The minute that was asked for last, as its digits, and its beginning in s since the epoch. */
+let plainMinute = { digits: -1, seconds: 0 };
 
 /** `YYYY-MM-DDTHH:MM:SS[.f…]Z` as nearly every program writes it; undefined means to look at it closely. */
 function parsePlain(text: string): bigint | undefined {
@@ -51,14 +51,13 @@ function parsePlain(text: string): bigint | undefined {
     text.charCodeAt(length - 1) === LETTER_Z;
   if (!isPlain) return undefined;
   const day = (digits(text, 0, 4) * 100 + digits(text, 5, 7)) * 100 + digits(text, 8, 10);
-  const clock = (digits(text, 11, 13) * 100 + digits(text, 14, 16)) * 100 + digits(text, 17, 19);
-  const wholeSecond = day * 1_000_000 + clock;
-  if (wholeSecond !== lastSecond.digits) {
-    const ns = Number.isNaN(wholeSecond)
-      ? undefined
-      : parseAny(`${text.slice(0, DATE_TIME_LENGTH)}Z`);
+  const minute = (day * 100 + digits(text, 11, 13)) * 100 + digits(text, 14, 16);
+  const second = digits(text, 17, 19);
+  if (Number.isNaN(minute) || !(second < 60)) return undefined;
+  if (minute !== plainMinute.digits) {
+    const ns = parseAny(`${text.slice(0, DATE_TIME_LENGTH - 2)}00Z`);
     if (ns === undefined) return undefined;
-    lastSecond = { digits: wholeSecond, seconds: Number(ns / NS_PER_SECOND) };
+    plainMinute = { digits: minute, seconds: Number(ns / NS_PER_SECOND) };
   }
   let fraction = 0;
   if (length > DATE_TIME_LENGTH + 1) {
@@ -67,7 +66,7 @@ function parsePlain(text: string): bigint | undefined {
     fraction = digits(text, DATE_TIME_LENGTH + 1, length - 1) * (POWERS_OF_TEN[9 - count] ?? 0);
     if (Number.isNaN(fraction)) return undefined;
   }
-  return BigInt(lastSecond.seconds) * NS_PER_SECOND + BigInt(fraction);
+  return BigInt(plainMinute.seconds + second) * NS_PER_SECOND + BigInt(fraction);
 }
 
 /** NaN where something else stands there. */
