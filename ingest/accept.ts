@@ -6,7 +6,7 @@ import { LogboomError, toLogboomError } from "../schemas/errors.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import { readBody } from "./body.ts";
 import { clientAddress } from "./client-address.ts";
-import { Coalescer } from "./coalescer.ts";
+import { Coalescer, recycleAll } from "./coalescer.ts";
 import { ArrivalClock, encodeRequest, type EncodedRequest } from "./encode.ts";
 import { startIdleCollector } from "./idle-collector.ts";
 import { requireCustomer, requireScope, type Principal } from "./keys/permission.ts";
@@ -34,6 +34,8 @@ const QUEUE_SHARE = 0.5;
 const QUEUE_RETRY_AFTER_SECONDS = 2;
 /** A day: what a door allows does not change while the service runs. */
 const PREFLIGHT_SECONDS = 86_400;
+/** Nobody waits for the answer to a line, and each append has its price: a trickle is gathered for longer than requests. */
+const LINE_LINGER_MS = 25;
 const POST_ONLY: readonly string[] = ["POST"];
 /** Of the memory for ingest: what bodies may hold whose sender nobody knows yet. */
 const NEWCOMERS_SHARE = 1 / 4;
@@ -53,6 +55,8 @@ export class Acceptor {
   readonly #budget: MemoryBudget;
   readonly #newcomers: MemoryBudget;
   readonly #coalescer: Coalescer;
+  /** Of events that came without a request. */
+  readonly #lines: Coalescer;
   readonly #repeats: Repeats;
   readonly #sequences: Sequences;
   readonly #partitions: Partitions;
@@ -65,6 +69,8 @@ export class Acceptor {
     this.#budget = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES);
     this.#newcomers = new MemoryBudget(config.LOGBOOM_INGEST_MEMORY_BYTES * NEWCOMERS_SHARE);
     this.#coalescer = new Coalescer(log, config.LOGBOOM_LINGER_MS);
+    const lineLingerMs = Math.max(config.LOGBOOM_LINGER_MS, LINE_LINGER_MS);
+    this.#lines = new Coalescer(log, lineLingerMs, { keepsBytes: true });
     this.#repeats = new Repeats(log);
     this.#sequences = new Sequences(log);
     this.#partitions = new Partitions(log.partitionCount);
@@ -123,7 +129,7 @@ export class Acceptor {
 
   /**
    * Encodes events that came in without a request; what is returned appends them, and rejects when the log
-   * has no room.
+   * has no room: then it may be called again.
    *
    * @throws LogboomError when an event cannot be taken.
    */
@@ -134,7 +140,8 @@ export class Acceptor {
   ): Promise<() => Promise<void>> {
     const encoded = await this.#encode(principal, { events, mending: "all" });
     return async () => {
-      await this.#coalescer.submit(encoded);
+      await this.#lines.submit(encoded);
+      recycleAll(encoded);
       this.#options.limits.countEvents(principal, encoded.accepted, encoded.sizeBytes);
       this.#options.instruments.logboom_ingest_encoded_bytes_total.inc({ door }, encoded.sizeBytes);
       this.#countEvents(door, { ...encoded, isDuplicate: false });
@@ -144,7 +151,7 @@ export class Acceptor {
   /** Appends what has been taken in and waits until it is durable. */
   async close(): Promise<void> {
     this.#endCollector();
-    await this.#coalescer.close();
+    await Promise.all([this.#coalescer.close(), this.#lines.close()]);
   }
 
   async #store(

@@ -21,14 +21,17 @@ interface Submission {
 export class Coalescer {
   readonly #log: Log;
   readonly #lingerMs: number;
+  readonly #keepsBytes: boolean;
   readonly #appending = new Set<Promise<void>>();
   #waiting: Submission[] = [];
   #waitingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: Log, lingerMs: number) {
+  /** @param keepsBytes whether encoded events stay whose they are, who may then submit them again */
+  constructor(log: Log, lingerMs: number, { keepsBytes = false } = {}) {
     this.#log = log;
     this.#lingerMs = lingerMs;
+    this.#keepsBytes = keepsBytes;
   }
 
   /** Resolves when the request's events, and its receipts with them, are durable. */
@@ -62,12 +65,19 @@ export class Coalescer {
   async #append(group: readonly Submission[]): Promise<void> {
     try {
       const receipts = group.flatMap((submission) => submission.receipts);
-      await this.#log.append(formRecords(group), receipts);
+      const records = formRecords(group);
+      if (!this.#keepsBytes) group.forEach(({ request }) => recycleAll(request));
+      await this.#log.append(records, receipts);
       for (const { resolve } of group) resolve();
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
   }
+}
+
+/** Once all of it is copied into records, or durable. */
+export function recycleAll({ pieces }: EncodedRequest): void {
+  for (const { events } of pieces) recycle(events);
 }
 
 /**
@@ -101,7 +111,6 @@ function packPieces(
   const finish = (partition: number, parts: readonly EncodedEvents[]): void => {
     const value = encodeContainer(nameBlock(records.length), parts);
     records.push({ stream: "events", partition, value });
-    for (const part of parts) recycle(part);
   };
   for (const { partition, events } of pieces) {
     const record = open.get(partition);

@@ -6,8 +6,8 @@ import type { Principal } from "../keys/permission.ts";
 import type { DoorName, IncomingEvent } from "../protocols/door.ts";
 import type { DropReason } from "../protocols/line-protocol.ts";
 
-/** A batch of so many bytes does not wait for more. */
-const BATCH_BYTES = 768 * 1024;
+/** A batch of so many bytes is encoded at once: what waits as objects, the collector copies about. */
+const BATCH_BYTES = 128 * 1024;
 /** What an event takes beside its line. */
 const EVENT_BYTES = 300;
 const FIRST_RETRY_MS = 50;
@@ -92,7 +92,7 @@ export class Intake {
     for (const [principal, own] of events) {
       const allowed = this.#allowed(principal, own);
       const append = await this.#prepare(principal, allowed);
-      if (append !== undefined) appends.push(this.#append(append, principal, allowed));
+      if (append !== undefined) appends.push(this.#append(append, allowed.length));
     }
     const appending = Promise.all(appends).then(() => {
       this.#appending.delete(appending);
@@ -127,15 +127,10 @@ export class Intake {
     }
   }
 
-  async #append(
-    first: () => Promise<void>,
-    principal: Principal,
-    events: readonly IncomingEvent[],
-  ): Promise<void> {
+  async #append(append: () => Promise<void>, count: number): Promise<void> {
     const { logger, door, onDrop } = this.#options;
     const { signal } = this.#stop;
-    let append: (() => Promise<void>) | undefined = first;
-    for (let waitMs = FIRST_RETRY_MS; append !== undefined;) {
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS)) {
       try {
         await append();
         return;
@@ -144,12 +139,9 @@ export class Intake {
       }
       await sleep(waitMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) {
-        onDrop("stopped", events.length);
+        onDrop("stopped", count);
         return;
       }
-      waitMs = Math.min(2 * waitMs, LONGEST_RETRY_MS);
-      // Encoded anew: the bytes of the first time are not ours any more.
-      append = await this.#prepare(principal, events);
     }
   }
 }

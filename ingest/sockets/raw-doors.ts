@@ -23,8 +23,6 @@ const TOKEN_LINE_BYTES = 64 * 1024;
 /** Room for what stands around a message of the largest size. */
 const AROUND_MESSAGE_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 10_000;
-/** Nobody waits for the answer to a line, and each append has its price: a trickle is gathered for longer than requests. */
-const LINGER_MS = 25;
 /** Of the memory for ingest: what a door may hold, and the unfinished lines of its newcomers and of others. */
 const INTAKE_SHARE = 1 / 16;
 const PARTIAL_LINES_SHARE = 1 / 16;
@@ -166,7 +164,7 @@ function createDoor({ protocol, keyKinds, maxLineBytes }: RawDoor, options: RawD
     door,
     acceptor,
     logger,
-    lingerMs: Math.max(config.LOGBOOM_LINGER_MS, LINGER_MS),
+    lingerMs: config.LOGBOOM_LINGER_MS,
     maxBytes: config.LOGBOOM_INGEST_MEMORY_BYTES * INTAKE_SHARE,
     onDrop,
     onRoom: () => flows.release(),

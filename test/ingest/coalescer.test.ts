@@ -155,6 +155,18 @@ describe("an append that fails", () => {
     expect(await readFrom(small.log, 0)).toHaveLength(2);
   });
 
+  test("may be repeated where the bytes are kept, whatever was encoded meanwhile", async () => {
+    await using small = await openTempLog({ maxBytes: 5000 });
+    const message = "x".repeat(40_000);
+    const request = requestOf(message, 0);
+    const refusing = new Coalescer(small.log, 1, { keepsBytes: true });
+    await expect(refusing.submit(request)).rejects.toMatchObject({ code: "OVERLOADED" });
+    requestOf("y".repeat(40_000), 0);
+    const coalescer = new Coalescer(temp.log, 1, { keepsBytes: true });
+    await coalescer.submit(request);
+    expect(await recordsOf(0)).toEqual([[message]]);
+  });
+
   test("after the log was closed says that it cannot be written", async () => {
     const coalescer = new Coalescer(temp.log, 1);
     await temp.log.close();
