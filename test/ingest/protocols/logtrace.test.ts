@@ -1,4 +1,5 @@
 // LogTrace over HTTP and as Logstash lines: fields, defaults, keys and environments.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LogboomError } from "../../../schemas/errors.ts";
 import { parseTimestamp } from "../../../schemas/time.ts";
@@ -223,4 +224,37 @@ describe("a Logstash line", () => {
   test("that is empty is nothing", () => {
     expect(take("")).toBeUndefined();
   });
+});
+
+test("fields in extra are read as if they stood at the top, where the top has none of their name", () => {
+  const name = fc.constantFrom(
+    "message",
+    "level",
+    "service",
+    "timestamp",
+    "@timestamp",
+    "a",
+    "b",
+    "extra",
+  );
+  const value = fc.constantFrom<unknown>("x", "5", 5, null, true, ["y"], { a: "z" });
+  const fields = fc.dictionary(name, value, { maxKeys: 6 });
+  const key = fc.constantFrom<Record<string, unknown>>({}, { api_key: "own" }, { api_key: null });
+  const place = fc.constantFrom<Record<string, unknown>>(
+    {},
+    { environment: "production" },
+    { environment: "e" },
+  );
+  const line = fc.tuple(fields, key, place).map((parts) => Object.assign({}, ...parts) as object);
+  const keys = { own: principalOf({ tokenId: "own", environment: "production" }) };
+  fc.assert(
+    fc.property(line, line, (top, extra) => {
+      const flat: Record<string, unknown> = { ...extra, ...top };
+      delete flat["extra"];
+      if ("api_key" in extra) flat["api_key"] = extra.api_key;
+      const take = (one: object) => takeLines(logtraceLogstash("own"), keys, [JSON.stringify(one)]);
+      expect(take({ ...top, extra })).toEqual(take(flat));
+    }),
+    { numRuns: 2000 },
+  );
 });
