@@ -37,7 +37,7 @@ const splits = fc
 /** Any valid search, as the form says it in its plainest way. */
 const form: fc.Arbitrary<Form> = fc
   .record({
-    customer: fc.string({ maxLength: 8 }),
+    customer: fc.string({ minLength: 1, maxLength: 8 }),
     prefix0: fc.string({ unit: "binary", maxLength: 6 }),
     prefix3: fc.constantFrom("", "a"),
     type: fc.constantFrom(...searchTypes),
