@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 import { drivers } from "./test/clients/drivers.ts";
 import { whyNoKafka } from "./test/support/kafka.ts";
 import { findChromium } from "./test/support/chromium.ts";
+import LongestFirst from "./test/support/longest-first.ts";
 import { missingTools } from "./test/support/tools.ts";
 
 const needsStore = [
@@ -20,6 +21,7 @@ if (!canRunStore) {
   );
 }
 const needsKafka = ["test/**/kafka/*.test.ts", "test/deployment/compose-run.test.ts"];
+const faultMatrix = "test/e2e/kafka/fault-matrix.test.ts";
 const noKafka = whyNoKafka();
 if (noKafka !== undefined) console.log(`not run: ${needsKafka.join(", ")}: ${noKafka}`);
 
@@ -42,9 +44,13 @@ if (drivers.length === 0) {
   console.log(`not run: ${needsClients.join(", ")}: no ../shared/clients beside the checkout`);
 }
 
+/** Suites that wait more than they work, and have topics, ports and folders of their own: two files at a time. */
+const together = { maxWorkers: 2, sequence: { groupOrder: 2 } };
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/support/closing-line-reporter.ts"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -68,8 +74,7 @@ export default defineConfig({
             ...(canRunStore && absentTools.length === 0 ? [] : needsTools),
             ...(noKafka === undefined ? [] : needsKafka),
           ],
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...together,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -80,8 +85,8 @@ export default defineConfig({
           name: "end-to-end",
           include: ["test/e2e/**/*.test.ts"],
           exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
-          // Each file starts services of its own, and two cores are soon busy; but much of it is waiting.
-          maxWorkers: 2,
+          // Each file starts services of its own and waits for them: it keeps a third of a core busy.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 120_000,
@@ -93,8 +98,7 @@ export default defineConfig({
           name: "pages",
           include: needsChromium,
           exclude: canRunStore && hasChromium ? [] : needsChromium,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...together,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -105,8 +109,7 @@ export default defineConfig({
           name: "clients",
           include: needsClients,
           exclude: canRunStore && drivers.length > 0 ? [] : needsClients,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...together,
         },
       },
       {
@@ -114,11 +117,21 @@ export default defineConfig({
         test: {
           name: "kafka",
           include: noKafka === undefined ? ["test/**/kafka/*.test.ts"] : [],
-          exclude: canRunStore ? [] : needsStore,
+          exclude: [faultMatrix, ...(canRunStore ? [] : needsStore)],
           ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
-          // Three brokers and their clients are enough for two cores.
+          ...together,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "fault-matrix",
+          include: canRunStore && noKafka === undefined ? [faultMatrix] : [],
+          // Three brokers, six more processes and their load are enough for two cores, and pauses are measured.
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 240_000,
           hookTimeout: 120_000,
         },

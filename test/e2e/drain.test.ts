@@ -1,7 +1,7 @@
 // SIGTERM and Ctrl-C: requests in flight are answered, acknowledged events kept, the exit code is 0.
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   countEvents,
   ingest,
@@ -19,18 +19,9 @@ import type { SearchReply } from "../support/snapshots.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
-let service: Service;
-
-beforeEach(async () => {
-  service = await startService();
-});
-
-afterEach(async () => {
-  await service[Symbol.asyncDispose]();
-});
-
-/** A request of which the service has the head and half of the body. */
+/** A request of which a service has the head and half of the body. */
 async function openHalf(
+  service: Service,
   target: string,
   token: string,
   contentType: string,
@@ -49,18 +40,19 @@ async function openHalf(
 const doors: readonly Door[] = ["ndjson", "json-gzip", "text", "uploadLogs"];
 
 /** How the end is told: to the process, or to the whole foreground group as a terminal does. */
-const endings: readonly (readonly [string, () => void])[] = [
-  ["SIGTERM", () => service.signal("SIGTERM")],
-  ["SIGINT", () => service.signal("SIGINT")],
-  ["Ctrl-C in the terminal", () => service.signalGroup("SIGINT")],
+const endings: readonly (readonly [string, (service: Service) => void])[] = [
+  ["SIGTERM", (service) => service.signal("SIGTERM")],
+  ["SIGINT", (service) => service.signal("SIGINT")],
+  ["Ctrl-C in the terminal", (service) => service.signalGroup("SIGINT")],
 ];
 
 describe.for(endings)("%s", ([name, end]) => {
   test("loses no acknowledged event of busy senders, and exits with 0", async () => {
+    await using service = await startService();
     const lanes = doors.map((door) => new Lane(service, door, `lane-${door}`, 2));
     await sleep(1500);
     const begin = performance.now();
-    end();
+    end(service);
     expect(await service.waitExit(60_000)).toEqual({ code: 0, signal: null });
     const seconds = (performance.now() - begin) / 1000;
     await service.start();
@@ -77,17 +69,24 @@ describe.for(endings)("%s", ([name, end]) => {
   });
 
   test("answers the requests in flight, takes no new ones, and leaves no process", async () => {
+    await using service = await startService();
     await ingest(service, "before", { contentType: "text/plain" });
     await waitForCount(service, { regex: "before" }, 1);
     const descendants = listDescendants(service.pid);
     expect(descendants.length).toBeGreaterThan(0);
     const lines = "in flight one\nin flight two\n";
-    const ingesting = await openHalf("/api/ingest/v1", service.writeToken, "text/plain", lines);
+    const ingesting = await openHalf(
+      service,
+      "/api/ingest/v1",
+      service.writeToken,
+      "text/plain",
+      lines,
+    );
     const form = "customer=acme&regex=b.*&type=BACKWARD_RESULTS";
     const formType = "application/x-www-form-urlencoded";
-    const searching = await openHalf("/api/search/v1", service.readToken, formType, form);
+    const searching = await openHalf(service, "/api/search/v1", service.readToken, formType, form);
     await sleep(200);
-    end();
+    end(service);
     await sleep(500);
     const refused = await fetch(`${service.url}/ready`).then(
       (response) => response.status,
@@ -109,62 +108,68 @@ describe.for(endings)("%s", ([name, end]) => {
   });
 });
 
-test("a client that never ends its request does not keep the service from ending", async () => {
-  const socket = await openRequest(service, "/api/ingest/v1", {
-    authorization: `Token ${service.writeToken}`,
-    "content-type": "text/plain",
-    "content-length": 1000,
+// Each with a service of its own: they wait for limits, and wait together.
+describe.concurrent("a service that has ended, or cannot begin", () => {
+  test("a client that never ends its request does not keep the service from ending", async () => {
+    await using service = await startService({ env: { LOGBOOM_DRAIN_TIMEOUT_MS: "2000" } });
+    const socket = await openRequest(service, "/api/ingest/v1", {
+      authorization: `Token ${service.writeToken}`,
+      "content-type": "text/plain",
+      "content-length": 1000,
+    });
+    socket.resume().write("never ended");
+    // An idle connection that is kept alive, too.
+    await (await fetch(`${service.url}/health`)).text();
+    service.signal("SIGTERM");
+    expect((await service.waitExit(60_000)).code).toBe(0);
+    socket.destroy();
+    await service.start();
+    expect(await countEvents(service, { regex: "never.*" })).toBe(0);
   });
-  socket.resume().write("never ended");
-  // An idle connection that is kept alive, too.
-  await (await fetch(`${service.url}/health`)).text();
-  service.signal("SIGTERM");
-  expect((await service.waitExit(60_000)).code).toBe(0);
-  socket.destroy();
-  await service.start();
-  expect(await countEvents(service, { regex: "never.*" })).toBe(0);
-});
 
-test("the service starts again over stored data, and all of it is there", async () => {
-  const requests = 40;
-  const eventsPerRequest = 5000;
-  for (let request = 0; request < requests; request += 1) {
-    const events = Array.from({ length: eventsPerRequest }, (_, index) => ({
-      time: String(1_750_000_000_000_000_000n + BigInt(request * 3600 + index) * 1_000_000_000n),
-      message: `stored ${request} ${index} ${"filling ".repeat(12)}`,
-    }));
-    await ingest(service, toNdjson(events), { query: { prefix0: `host-${request % 7}` } });
-  }
-  // Killed at once: what is not yet in the store is in the log and must be read from there.
-  await service.killAll();
-  const seconds = await service.start();
-  const total = requests * eventsPerRequest;
-  const searchable = await waitForCount(service, { regex: "stored .*" }, total);
-  expect(await service.stop()).toEqual({ code: 0, signal: null });
-  const again = await service.start();
-  expect(await countEvents(service, { regex: "stored .*" })).toBe(total);
-  const last = await search(service, {
-    regex: `stored ${requests - 1} .*`,
-    type: "BACKWARD_RESULTS",
-    limit: 1,
+  test("the service starts again over stored data, and all of it is there", async () => {
+    await using service = await startService();
+    const requests = 40;
+    const eventsPerRequest = 5000;
+    for (let request = 0; request < requests; request += 1) {
+      const events = Array.from({ length: eventsPerRequest }, (_, index) => ({
+        time: String(1_750_000_000_000_000_000n + BigInt(request * 3600 + index) * 1_000_000_000n),
+        message: `stored ${request} ${index} ${"filling ".repeat(12)}`,
+      }));
+      await ingest(service, toNdjson(events), { query: { prefix0: `host-${request % 7}` } });
+    }
+    // Killed at once: what is not yet in the store is in the log and must be read from there.
+    await service.killAll();
+    const seconds = await service.start();
+    const total = requests * eventsPerRequest;
+    const searchable = await waitForCount(service, { regex: "stored .*" }, total);
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    const again = await service.start();
+    expect(await countEvents(service, { regex: "stored .*" })).toBe(total);
+    const last = await search(service, {
+      regex: `stored ${requests - 1} .*`,
+      type: "BACKWARD_RESULTS",
+      limit: 1,
+    });
+    expect(last.events[0]?.message).toMatch(`stored ${requests - 1} ${eventsPerRequest - 1} `);
+    console.log(
+      `${total} events: ready ${seconds.toFixed(2)} s after a kill, all searchable ` +
+        `${searchable.toFixed(2)} s later; ready ${again.toFixed(2)} s after a stop`,
+    );
   });
-  expect(last.events[0]?.message).toMatch(`stored ${requests - 1} ${eventsPerRequest - 1} `);
-  console.log(
-    `${total} events: ready ${seconds.toFixed(2)} s after a kill, all searchable ` +
-      `${searchable.toFixed(2)} s later; ready ${again.toFixed(2)} s after a stop`,
-  );
-});
 
-test("a second service on the same data directory is refused, and the first goes on", async () => {
-  const second = await startService({ env: { LOGBOOM_DATA_DIR: service.dataDir } }).then(
-    async (started) => {
-      await started[Symbol.asyncDispose]();
-      return "started";
-    },
-    (error: unknown) => String(error),
-  );
-  expect(second).not.toBe("started");
-  expect(second).toMatch(/ended before it was ready/);
-  await ingest(service, "unharmed", { contentType: "text/plain" });
-  await waitForCount(service, { regex: "unharmed" }, 1);
+  test("a second service on the same data directory is refused, and the first goes on", async () => {
+    await using service = await startService();
+    const second = await startService({ env: { LOGBOOM_DATA_DIR: service.dataDir } }).then(
+      async (started) => {
+        await started[Symbol.asyncDispose]();
+        return "started";
+      },
+      (error: unknown) => String(error),
+    );
+    expect(second).not.toBe("started");
+    expect(second).toMatch(/ended before it was ready/);
+    await ingest(service, "unharmed", { contentType: "text/plain" });
+    await waitForCount(service, { regex: "unharmed" }, 1);
+  });
 });
