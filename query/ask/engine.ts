@@ -1,10 +1,10 @@
 // Asks the store the vendors' questions, slice by slice within the pool of statements, and joins the answers.
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ClickHouseError } from "@clickhouse/client";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { SqlFragment } from "../language/sql-fragment.ts";
+import { attempt, storeAway } from "../search/attempts.ts";
 import { planSearch } from "../search/plan.ts";
 import { LARGEST_DECIDED_BYTES, type Slice, type SliceOptions } from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
@@ -23,11 +23,6 @@ import {
 const MAX_RESULT_BYTES = 128 * 1024 * 1024;
 /** What sorting may hold before it goes on on disk. */
 const MAX_SORT_BYTES = 128 * 1024 * 1024;
-/** A store that restarts is back within this many attempts. */
-const ATTEMPTS = 7;
-/** A store that answers with an error hardly answers better the next time. */
-const ATTEMPTS_WHEN_ANSWERED = 2;
-const FIRST_BACKOFF_MS = 100;
 
 interface EngineOptions {
   readonly store: StoreClient;
@@ -166,7 +161,7 @@ export class Engine {
     options: SliceOptions = {},
   ): Promise<{ slices: readonly Slice[]; blocks: number }> {
     const request = { customer, begin, end };
-    const { slices } = await attempt(signal, () =>
+    const { slices } = await askStore(signal, () =>
       planSearch(this.#store, request, prefixes, signal, options),
     );
     const blocks = slices.reduce((sum, slice) => sum + slice.blocks, 0);
@@ -181,7 +176,7 @@ export class Engine {
     { signal, onStatement }: Asking,
     task: () => Promise<Result>,
   ): Promise<Result> {
-    return attempt(signal, () =>
+    return askStore(signal, () =>
       this.#pool.run(customer, name, bytes, async () => {
         signal.throwIfAborted();
         const startedAt = performance.now();
@@ -380,25 +375,15 @@ const refusals: Readonly<Record<string, () => LogboomError>> = {
 };
 
 /** Repeats what fails, unless it is stopped or refused. */
-async function attempt<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
-  let backoffMs = FIRST_BACKOFF_MS;
-  for (let tries = 1; ; tries++) {
-    try {
-      return await task();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof LogboomError) throw error;
-      const isAnswer = error instanceof ClickHouseError;
-      const refusal = isAnswer ? refusals[error.code] : undefined;
-      if (refusal !== undefined) throw refusal();
-      if (tries >= (isAnswer ? ATTEMPTS_WHEN_ANSWERED : ATTEMPTS)) {
-        throw new LogboomError("UNAVAILABLE", "the store does not answer", {
-          cause: error,
-          retryAfterSeconds: 2,
-        });
-      }
-      await sleep(backoffMs, undefined, { signal });
-      backoffMs *= 2;
-    }
+async function askStore<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
+  try {
+    return await attempt(signal, () => task().catch(orRefusal));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof LogboomError ? error : storeAway(error);
   }
+}
+
+function orRefusal(error: unknown): never {
+  throw (error instanceof ClickHouseError ? refusals[error.code]?.() : undefined) ?? error;
 }

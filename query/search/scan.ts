@@ -1,13 +1,13 @@
 // The life of one search: planned, scanned slice by slice, stopped when nobody asks, resumed, complete.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClickHouseError } from "@clickhouse/client";
 import type { Logger } from "pino";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError, toLogboomError, type ErrorCode } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import type { CompiledSearch } from "../language/search.ts";
 import { Answer } from "./answer.ts";
+import { attempt, storeAway } from "./attempts.ts";
 import type { Freshness } from "./freshness.ts";
 import { isInOneBin, layoutsOf, type CellLayout } from "./cells.ts";
 import { partialKeys, type Partials } from "./partials.ts";
@@ -23,11 +23,6 @@ import {
 import type { StatementPool } from "./statement-pool.ts";
 import type { Finds } from "./tally.ts";
 
-/** A store that restarts is back within this many attempts. */
-const ATTEMPTS = 7;
-/** A store that answers with an error hardly answers better the next time. */
-const ATTEMPTS_WHEN_ANSWERED = 2;
-const FIRST_BACKOFF_MS = 100;
 const FULL_PROGRESS = 2 ** 32;
 const MEBIBYTE = 1024 * 1024;
 const FIRST_PRUNED_BYTES = 128 * MEBIBYTE;
@@ -369,14 +364,6 @@ export class Scan {
   }
 }
 
-/** What a caller is told when not even the statistics can be asked. */
-export function storeAway(cause: unknown): LogboomError {
-  return new LogboomError("UNAVAILABLE", "the store does not answer", {
-    cause,
-    retryAfterSeconds: 2,
-  });
-}
-
 /** Counts need every slice; of those of all events most are known without reading any. */
 export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): SliceOptions {
   const isOfAll =
@@ -406,19 +393,4 @@ function isPrunedByIndex({ requiredLiterals }: CompiledSearch): boolean {
   return requiredLiterals.some((texts) =>
     texts.every((text) => Buffer.byteLength(text) >= INDEXED_BYTES),
   );
-}
-
-/** Repeats a task that fails, unless it is stopped or the failure is our own verdict. */
-async function attempt<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
-  let backoffMs = FIRST_BACKOFF_MS;
-  for (let tries = 1; ; tries++) {
-    try {
-      return await task();
-    } catch (error) {
-      const limit = error instanceof ClickHouseError ? ATTEMPTS_WHEN_ANSWERED : ATTEMPTS;
-      if (signal.aborted || error instanceof LogboomError || tries >= limit) throw error;
-      await sleep(backoffMs, undefined, { signal });
-      backoffMs *= 2;
-    }
-  }
 }

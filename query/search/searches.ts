@@ -5,11 +5,12 @@ import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import { compileSearch } from "../language/search.ts";
+import { storeAway } from "./attempts.ts";
 import type { Freshness } from "./freshness.ts";
 import { Partials } from "./partials.ts";
 import { planSearch, type Plan } from "./plan.ts";
 import type { Prefixes, SearchRequest } from "./request.ts";
-import { Scan, sliceOptions, storeAway } from "./scan.ts";
+import { Scan, sliceOptions } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
 import type { StatementPool } from "./statement-pool.ts";
 
