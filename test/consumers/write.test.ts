@@ -1,57 +1,32 @@
 // From the log into a real store: exactly once in effect, and what the store refuses is set aside.
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { consumeEvents, storeGroup } from "../../consumers/consume.ts";
 import { readLetters } from "../../consumers/dead-letters.ts";
-import { EmbeddedLog } from "../../ingest/log/embedded.ts";
+import type { EmbeddedLog } from "../../ingest/log/embedded.ts";
 import { readConfig } from "../../schemas/config.ts";
 import { decodeContainer } from "../../schemas/event-codec.ts";
 import { createInstruments } from "../../schemas/instruments.ts";
+import { useLogAndStore } from "./log-and-store.ts";
 import {
   encodeEvents,
   eventAt,
   hourNs,
-  makeTempDir,
-  openTestStore,
   select,
   silentLogger,
   waitUntil,
-  type TestStore,
 } from "./store/store-fixture.ts";
 
 const config = readConfig({ LOGBOOM_BATCH_AGE_MS: "20" });
 const base = 500_000n * hourNs;
 
-let opened: TestStore;
-let log: EmbeddedLog;
-let temp: { dir: string; remove: () => void };
-
-beforeAll(async () => {
-  opened = await openTestStore();
-});
-
-afterAll(async () => {
-  await opened[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  await opened.writer.command({ query: "TRUNCATE TABLE events" });
-  await opened.writer.command({ query: "TRUNCATE TABLE streams" });
-  temp = makeTempDir();
-  log = await EmbeddedLog.open({ dir: temp.dir, maxBytes: 1e9 });
-});
-
-afterEach(async () => {
-  await log.close();
-  temp.remove();
-});
-
-const append = (value: Buffer) => log.append([{ stream: "events", partition: 1, value }]);
+const given = useLogAndStore();
+const { append } = given;
 
 const consume = () =>
   consumeEvents({
     config,
-    log,
-    shards: [opened.writer],
+    log: given.temp.log,
+    shards: [given.store.writer],
     instruments: createInstruments(false),
     logger: silentLogger,
   });
@@ -60,18 +35,18 @@ const consume = () =>
 async function consumeAll(): Promise<void> {
   const consumption = await consume();
   await waitUntil("the log is consumed", async () =>
-    (await log.lag(storeGroup)).every(({ records }) => records === 0),
+    (await given.temp.log.lag(storeGroup)).every(({ records }) => records === 0),
   );
   await consumption.close();
 }
 
 async function stored(): Promise<{ messages: string[]; statistics: number }> {
   const rows = await select<{ message: string }>(
-    opened.writer,
+    given.store.writer,
     "SELECT message FROM events ORDER BY message",
   );
   const [sums] = await select<{ rows: string }>(
-    opened.writer,
+    given.store.writer,
     "SELECT toString(sum(rows)) AS rows FROM streams",
   );
   return { messages: rows.map(({ message }) => message), statistics: Number(sums?.rows ?? 0) };
@@ -82,6 +57,7 @@ const eventsNamed = (...names: string[]) =>
 
 describe("a batch", () => {
   test("is stored once when its consumer ends between announcing and committing it", async () => {
+    const { log } = given.temp;
     await append(eventsNamed("a", "b"));
     await append(eventsNamed("c"));
     // The first owner announces both records, stores them, and is gone before it commits.
@@ -100,6 +76,7 @@ describe("a batch", () => {
   });
 
   test("is not stored again when its range is repeated under its token", async () => {
+    const { log } = given.temp;
     await append(eventsNamed("a", "b"));
     // The store's answer is lost: the position stays, the announcement too.
     let isFirst = true;
@@ -124,7 +101,7 @@ describe("a batch", () => {
     const consumption = await consumeEvents({
       config,
       log: forgetful,
-      shards: [opened.writer],
+      shards: [given.store.writer],
       instruments: createInstruments(false),
       logger: silentLogger,
     });
@@ -139,6 +116,7 @@ describe("a batch", () => {
 
 describe("what can never be stored", () => {
   test("is set aside as a whole record when it is no Avro, and the others are stored", async () => {
+    const { log } = given.temp;
     await append(eventsNamed("before"));
     await append(Buffer.from("not an Avro container file"));
     await append(eventsNamed("after"));
@@ -155,6 +133,7 @@ describe("what can never be stored", () => {
   });
 
   test("is set aside as a whole record when its block is damaged, and the others are stored", async () => {
+    const { log } = given.temp;
     const damaged = Buffer.from(eventsNamed("x", "y"));
     damaged.writeUInt8(0x7f, damaged.indexOf("y") - 1);
     await append(eventsNamed("before"));
@@ -168,14 +147,15 @@ describe("what can never be stored", () => {
   });
 
   test("is set aside event by event when the store refuses it, the good ones stored once", async () => {
+    const { log } = given.temp;
     const good = Array.from({ length: 9 }, (_, index) => `good ${index}`);
-    await opened.writer.command({
+    await given.store.writer.command({
       query: "ALTER TABLE events ADD CONSTRAINT refusal CHECK message != 'bad'",
     });
     await append(eventsNamed("first"));
     await append(eventsNamed(...good.slice(0, 4), "bad", ...good.slice(4)));
     await consumeAll();
-    await opened.writer.command({ query: "ALTER TABLE events DROP CONSTRAINT refusal" });
+    await given.store.writer.command({ query: "ALTER TABLE events DROP CONSTRAINT refusal" });
     expect(await stored()).toEqual({ messages: ["first", ...good], statistics: 10 });
     const [letter, ...others] = [...(await readLetters(log)).values()];
     expect(others).toEqual([]);
