@@ -4,21 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileHolds } from "../../../query/language/holds.ts";
 import { parseLeql } from "../../../query/language/leql.ts";
 import { expectRefusals, survivesAnything } from "./bad-queries.ts";
+import { line, testWhere } from "./leql-events.ts";
 import * as naive from "./naive.ts";
 import { QueryStore, toQueryEvent, type PlainEvent } from "./query-store.ts";
 import { combined, expectAnswers, type Question } from "./question.ts";
 import { keys, message, someTime } from "./random-query-event.ts";
 
 const rounds = Number(process.env["LOGBOOM_TEST_ROUNDS"] ?? 4);
-
-function line(text: string): PlainEvent {
-  return {
-    time: 1_795_132_800_000_000_000n,
-    message: text,
-    prefixes: ["set", "log", "", "logentries"],
-    attributes: {},
-  };
-}
 
 const events = {
   router: line("at=info connect=1ms service=23ms bytes=20kb http.status=200 http.path='/a b'"),
@@ -29,85 +21,76 @@ const events = {
   flat: line('{"exc.type":"IO","exc":5,"sent":"2kb","dst":"c"}'),
   words: line("exc.code went from http.path to web"),
 };
-type Name = keyof typeof events;
-const all = Object.keys(events) as Name[];
 
-describe("where()", () => {
-  const table: readonly (readonly [string, readonly Name[]])[] = [
-    ["src=key(dst)", ["traffic"]],
-    ["src == KEY( dst )", ["traffic"]],
-    ['"src"=key("dst")', ["traffic"]],
-    ["src!=key(dst)", ["failure"]],
-    ["NOT src=key(dst)", ["router", "failure", "flat", "words"]],
-    // Numbers are equal as numbers.
-    ["sent=key(got)", ["traffic"]],
-    ["sent>=key(got)", ["traffic"]],
-    ["sent<key(got)", ["failure"]],
-    ["sent>key(got)", []],
-    ["src<key(dst)", []],
-    // Any value of each.
-    ["sent<key(most)", ["traffic"]],
-    ["sent>key(most)", ["traffic"]],
-    ["sent=key(most)", []],
-    ["src,dst=key(src)", ["traffic", "failure"]],
-    ["all(src,dst)=key(src)", ["traffic"]],
-    ["connect<key(service)", ["router"]],
-    ["service<key(bytes)", ["router"]],
-    ["exc.type=key(exc.*)", ["failure", "flat"]],
-    // A key without parentheses is a text.
-    ["src=dst", []],
-    ["exc.*=IO", ["failure", "flat"]],
-    ["exc.*=Net", ["failure"]],
-    // A number is a place in an array, from 0 on.
-    ["exc.of.0.type=Net", ["failure"]],
-    ["exc.of.1.type=Net", []],
-    ["exc.0.type=Net", []],
-    ["most.1>8", ["traffic"]],
-    ["most.2!=null", []],
-    ["exc.*", ["failure", "flat"]],
-    ["exc.*!=null", ["failure", "flat"]],
-    ["exc.*=null", ["router", "traffic", "words"]],
-    ["exc.* ICONTAINS net", ["failure"]],
-    ["exc.of.*=Net", []],
-    ['"http.*"=200', ["router"]],
-    ["http.*='/a b'", ["router"]],
-    ["http.*>100", ["router"]],
-    ["http.* IN [200, 201]", ["router"]],
-    // A name with dots is a keyword, or a key that exists.
-    ["exc.code", ["failure", "words"]],
-    ["'exc.code'", ["words"]],
-    ["http.path", ["router", "words"]],
-    ["service>20", ["router"]],
-    ["service>20ms", ["router"]],
-    ["service>0.02s", ["router"]],
-    ["service>=23000us", ["router"]],
-    ["service<1s", ["router"]],
-    ["service=23ms", ["router"]],
-    ["service=0.023s", ["router"]],
-    ["service!=24ms", ["router"]],
-    ["bytes=20480", []],
-    ["bytes>20479", ["router"]],
-    ["bytes=20KB", ["router"]],
-    ["size>2mb", ["failure"]],
-    ["size='3MB'", ["failure"]],
-    ["size=3072kb", ["failure"]],
-    ["took>1s", ["failure"]],
-    ["took=1.5s", ["failure"]],
-    ["sent=2048", []],
-    ["sent=2kb", ["flat"]],
-    ["sent IN [2kb]", ["flat"]],
-    ["where(src=a)", ["failure"]],
-    ["where(where(src=a) AND NOT where(dst=c))", ["failure"]],
-    ["WHERE (src=a) OR where(dst=c)", ["failure", "flat"]],
-    ["where", []],
-    ["key", []],
-  ];
-
-  test.for(table)("%s", ([expression, expected]) => {
-    const holds = compileHolds(parseLeql(`where(${expression})`).where);
-    expect(all.filter((name) => holds(toQueryEvent(events[name])))).toEqual(expected);
-  });
-});
+testWhere(events, [
+  ["src=key(dst)", ["traffic"]],
+  ["src == KEY( dst )", ["traffic"]],
+  ['"src"=key("dst")', ["traffic"]],
+  ["src!=key(dst)", ["failure"]],
+  ["NOT src=key(dst)", ["router", "failure", "flat", "words"]],
+  // Numbers are equal as numbers.
+  ["sent=key(got)", ["traffic"]],
+  ["sent>=key(got)", ["traffic"]],
+  ["sent<key(got)", ["failure"]],
+  ["sent>key(got)", []],
+  ["src<key(dst)", []],
+  // Any value of each.
+  ["sent<key(most)", ["traffic"]],
+  ["sent>key(most)", ["traffic"]],
+  ["sent=key(most)", []],
+  ["src,dst=key(src)", ["traffic", "failure"]],
+  ["all(src,dst)=key(src)", ["traffic"]],
+  ["connect<key(service)", ["router"]],
+  ["service<key(bytes)", ["router"]],
+  ["exc.type=key(exc.*)", ["failure", "flat"]],
+  // A key without parentheses is a text.
+  ["src=dst", []],
+  ["exc.*=IO", ["failure", "flat"]],
+  ["exc.*=Net", ["failure"]],
+  // A number is a place in an array, from 0 on.
+  ["exc.of.0.type=Net", ["failure"]],
+  ["exc.of.1.type=Net", []],
+  ["exc.0.type=Net", []],
+  ["most.1>8", ["traffic"]],
+  ["most.2!=null", []],
+  ["exc.*", ["failure", "flat"]],
+  ["exc.*!=null", ["failure", "flat"]],
+  ["exc.*=null", ["router", "traffic", "words"]],
+  ["exc.* ICONTAINS net", ["failure"]],
+  ["exc.of.*=Net", []],
+  ['"http.*"=200', ["router"]],
+  ["http.*='/a b'", ["router"]],
+  ["http.*>100", ["router"]],
+  ["http.* IN [200, 201]", ["router"]],
+  // A name with dots is a keyword, or a key that exists.
+  ["exc.code", ["failure", "words"]],
+  ["'exc.code'", ["words"]],
+  ["http.path", ["router", "words"]],
+  ["service>20", ["router"]],
+  ["service>20ms", ["router"]],
+  ["service>0.02s", ["router"]],
+  ["service>=23000us", ["router"]],
+  ["service<1s", ["router"]],
+  ["service=23ms", ["router"]],
+  ["service=0.023s", ["router"]],
+  ["service!=24ms", ["router"]],
+  ["bytes=20480", []],
+  ["bytes>20479", ["router"]],
+  ["bytes=20KB", ["router"]],
+  ["size>2mb", ["failure"]],
+  ["size='3MB'", ["failure"]],
+  ["size=3072kb", ["failure"]],
+  ["took>1s", ["failure"]],
+  ["took=1.5s", ["failure"]],
+  ["sent=2048", []],
+  ["sent=2kb", ["flat"]],
+  ["sent IN [2kb]", ["flat"]],
+  ["where(src=a)", ["failure"]],
+  ["where(where(src=a) AND NOT where(dst=c))", ["failure"]],
+  ["WHERE (src=a) OR where(dst=c)", ["failure", "flat"]],
+  ["where", []],
+  ["key", []],
+]);
 
 test.for([
   ["calculate(sum:service)", { calculate: { kind: "sum", key: { field: { kind: "quantity" } } } }],
