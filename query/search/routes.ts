@@ -10,6 +10,7 @@ import { LogboomError, toLogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import type { Plan } from "./plan.ts";
 import { isSearchType, readPollOptions, readSearchRequest, type SearchRequest } from "./request.ts";
+import type { Scan } from "./scan.ts";
 import type { Searches } from "./searches.ts";
 
 const PATH = "/api/search/v1";
@@ -76,7 +77,7 @@ async function answer(
   reservation: Reservation,
   seen: { type: string },
   { searches, tokens }: SearchRoutesOptions,
-): Promise<{ pieces: readonly Buffer[]; outcome: "complete" | "partial" | "failed" }> {
+): Promise<{ pieces: readonly Buffer[]; outcome: Scan["outcome"] }> {
   if (request.method !== "POST") {
     throw new LogboomError(
       "METHOD_NOT_ALLOWED",
@@ -111,8 +112,7 @@ async function answer(
     return { pieces: [Buffer.from(renderPlan(search, plan))], outcome: "complete" };
   }
   const scan = await searches.poll(search, principal.prefixes, waitMs);
-  const outcome = scan.isComplete ? "complete" : scan.hasFailed ? "failed" : "partial";
-  return { pieces: scan.render(), outcome };
+  return { pieces: scan.render(), outcome: scan.outcome };
 }
 
 /** Polls share what they send: no copy of an answer of megabytes is made for each, nor is it hashed. */

@@ -98,6 +98,13 @@ export class Scan {
     return this.#failure !== undefined || this.#failedBlocks > 0;
   }
 
+  /** As the metric of requests tells it: what the search itself asks too much of is no failure of ours. */
+  get outcome(): "complete" | "partial" | "refused" | "failed" {
+    if (this.#isComplete) return "complete";
+    if (!this.hasFailed) return "partial";
+    return this.#failedBlocks === 0 && isRefusal(this.#failure) ? "refused" : "failed";
+  }
+
   get isRunning(): boolean {
     return this.#running !== undefined;
   }
@@ -214,8 +221,14 @@ export class Scan {
 
   #fail(error: unknown): void {
     const { logger, request } = this.#options;
-    this.#failure ??= toLogboomError(error);
-    logger.error({ err: error, fullHash: request.fullHash }, "search failed");
+    const failure = toLogboomError(error);
+    this.#failure ??= failure;
+    const { fullHash } = request;
+    if (isRefusal(failure)) {
+      logger.info({ code: failure.code, reason: failure.message, fullHash }, "search refused");
+    } else {
+      logger.error({ err: error, fullHash }, "search failed");
+    }
   }
 
   async #makePlan(signal: AbortSignal): Promise<Plan> {
@@ -362,6 +375,11 @@ export class Scan {
   #limitOf({ type, limit }: SearchRequest): number {
     return type === "BACKWARD_RESULTS_ONE_PER_KEY31" ? limit : Math.max(1, this.#answer.wanted);
   }
+}
+
+/** Whether whoever searches can cure it, and nobody else. */
+function isRefusal(failure: LogboomError | undefined): boolean {
+  return failure !== undefined && failure.status < 500;
 }
 
 /** Counts need every slice; of those of all events most are known without reading any. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { openSync, closeSync, readdirSync, writeSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino, type Logger } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { compileSearch, type CompiledSearch } from "../../../query/language/search.ts";
 import { Freshness } from "../../../query/search/freshness.ts";
@@ -78,6 +79,7 @@ interface ScanForm {
   readonly idleMs?: number;
   readonly pool?: StatementPool;
   readonly change?: (compiled: CompiledSearch) => CompiledSearch;
+  readonly logger?: Logger;
 }
 
 function makeScan(regex: string, given: ScanForm = {}): { scan: Scan; name: string } {
@@ -94,7 +96,7 @@ function makeScan(regex: string, given: ScanForm = {}): { scan: Scan; name: stri
     freshness: new Freshness(() => Promise.resolve([])),
     idleMs: given.idleMs ?? 60_000,
     instruments: createInstruments(false),
-    logger: silentLogger,
+    logger: given.logger ?? silentLogger,
   });
   return { scan, name: request.fullHash.slice(0, 16) };
 }
@@ -172,6 +174,32 @@ describe("nothing runs in the store any more", () => {
     expect(read(scan)).toMatchObject({ complete: false, stopped: true, errorCode: "BAD_REGEX" });
   });
 });
+
+test.each([
+  ["BAD_REGEX", "refused", "info"],
+  ["TOO_LARGE", "refused", "info"],
+  ["INTERNAL", "failed", "error"],
+] as const)(
+  "a search that ends by %s in mid-scan is %s, logged at %s",
+  async (code, outcome, level) => {
+    await fill(1024);
+    const logged: { level: number }[] = [];
+    const logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
+    const change = (compiled: CompiledSearch): CompiledSearch => ({
+      ...compiled,
+      check: () => {
+        throw new LogboomError(code, "the cause");
+      },
+    });
+    const { scan } = makeScan(decidedHere, { change, logger });
+    scan.touch();
+    await waitUntil("it has ended", () => scan.hasEnded);
+    expect(scan.outcome).toBe(outcome);
+    expect(read(scan)).toMatchObject({ complete: false, error: "the cause", errorCode: code });
+    expect(logged.length).toBeGreaterThan(0);
+    expect(new Set(logged.map((line) => line.level))).toEqual(new Set([pino.levels.values[level]]));
+  },
+);
 
 test.each([slowInStore, slowInPart])(
   "a statement that is ended in mid-scan is repeated: %s",
