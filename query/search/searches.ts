@@ -1,4 +1,5 @@
 // The searches that this process knows: identical requests under one scope share one scan.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "../../schemas/config.ts";
 import type { StoreClient } from "../../consumers/store/client.ts";
@@ -14,7 +15,7 @@ import { Scan, sliceOptions } from "./scan.ts";
 import { effectivePrefixes, joinPrefixes } from "./scope.ts";
 import type { StatementPool } from "./statement-pool.ts";
 
-/** How long the first request waits, so that a quick search needs one round trip and others show something within 300 ms. */
+/** How long a request waits, so that a quick search needs one round trip and others show something within 300 ms. */
 const FAST_PATH_MS = 250;
 /** How often a finished search asks whether events have come since. */
 const FRESH_MS = 200;
@@ -69,6 +70,7 @@ export class Searches {
     const prefixes = effectivePrefixes(request.prefixes, tokenPrefixes);
     // Never shared between scopes: the same query may see more under another token.
     const key = `${request.fullHash}/${prefixes === undefined ? "nothing" : joinPrefixes(prefixes)}`;
+    const deadline = performance.now() + FAST_PATH_MS;
     const known = this.#entries.get(key);
     const isCurrent =
       known !== undefined && (await this.#isCurrent(known, request, prefixes, waitMs > 0));
@@ -83,7 +85,7 @@ export class Searches {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.scan.touch();
-    await entry.scan.settled(FAST_PATH_MS);
+    await entry.scan.settled(Math.max(0, deadline - performance.now()));
     return entry.scan;
   }
 
@@ -157,22 +159,39 @@ export class Searches {
   ): Promise<boolean> {
     const { scan } = entry;
     if (!scan.hasEnded) return true;
-    const { store, freshness, config } = this.#options;
-    const isPolled = Date.now() - entry.polledAt < config.LOGBOOM_SEARCH_IDLE_MS;
+    const isPolled = Date.now() - entry.polledAt < this.#options.config.LOGBOOM_SEARCH_IDLE_MS;
     if (!scan.isShown && isPolled && (entry.hasWaited || !isWaiting)) return true;
     if (scan.hasFailed) return false;
     if (Date.now() - entry.checkedAt < FRESH_MS && !isWaiting) return true;
+    const over = new AbortController();
     try {
-      const searchableUntil = await freshness.searchableUntil();
-      const plan = await planSearch(store, request, prefixes, undefined, { searchableUntil });
-      entry.checkedAt = Date.now();
-      if (plan.signature !== scan.signature) return false;
-      scan.confirm(searchableUntil);
-      return true;
+      return await Promise.race([
+        this.#check(entry, request, prefixes, over.signal),
+        // A store that hangs would be waited for until its statement's time is over.
+        sleep(FAST_PATH_MS, false, { signal: over.signal }),
+      ]);
     } catch {
       // Begun anew, it waits for a store that restarts, and says so when it does not come back.
       return false;
+    } finally {
+      over.abort();
     }
+  }
+
+  /** Asks the statistics whether a finished scan has all that a new one would find. */
+  async #check(
+    entry: Entry,
+    request: SearchRequest,
+    prefixes: Prefixes | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, freshness } = this.#options;
+    const searchableUntil = await freshness.searchableUntil();
+    const plan = await planSearch(store, request, prefixes, signal, { searchableUntil });
+    entry.checkedAt = Date.now();
+    if (plan.signature !== entry.scan.signature) return false;
+    entry.scan.confirm(searchableUntil);
+    return true;
   }
 
   /** Forgets what is old, and the least recently polled of what is too much. */

@@ -134,6 +134,26 @@ test("the store is killed after the end: polls go on, and the answer comes back 
   expect(after).toMatchObject({ counts: before.counts, failedBlocks: 0, error: null });
 });
 
+test("the store hangs after the end: polls are answered without an end, then as it was", async () => {
+  const asked: SearchParameters = { regex: ".*end of 20.*", type: "EXACT_COUNTS_BINNED" };
+  const before = await pollToTheEnd(asked, createWatch("EXACT_COUNTS_BINNED"));
+  // A finished answer is not checked again at once.
+  await sleep(500);
+  const store = service.findClickHouse();
+  if (store === undefined) throw new Error("no store process");
+  process.kill(store, "SIGSTOP");
+  try {
+    // Both are there before the store can tell anything.
+    for (let polls = 0; polls < 2; polls++) {
+      expect(await pollSearch(service, asked)).toMatchObject({ complete: false, error: null });
+    }
+  } finally {
+    process.kill(store, "SIGCONT");
+  }
+  const after = await pollToTheEnd(asked, createWatch("EXACT_COUNTS_BINNED"));
+  expect(after).toMatchObject({ counts: before.counts, failedBlocks: 0, error: null });
+});
+
 test("a dry run without the store is told to come again", async () => {
   const asked = new URLSearchParams({ customer: "acme", regex: ".*", dryRun: "true" }).toString();
   const store = service.findClickHouse();
