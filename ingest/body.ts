@@ -56,7 +56,7 @@ export async function readBody(
   const encoding = contentEncoding(request.headers["content-encoding"]);
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > limits.sentBytes) throw tooLarge("request body", declared, limits.sentBytes);
-  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
+  if (request.headers.expect?.toLowerCase() === "100-continue") sayContinue(response);
 
   const sent = await collect(request, limits, reservation);
   if (encoding === undefined) {
@@ -70,6 +70,16 @@ export async function readBody(
   const decoded = await decode(sent, encoding, limits.decodedBytes);
   reservation.add(decoded.length);
   return decoded;
+}
+
+/** Not before its turn, where the answer to an earlier request is still to be sent: Node.js would put the head before it. */
+function sayContinue(response: ServerResponse): void {
+  if (response.socket !== null) response.writeContinue();
+  else {
+    response.once("socket", () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+  }
 }
 
 function contentEncoding(header: string | undefined): Encoding | undefined {
