@@ -7,43 +7,54 @@ import { ConfigError, readConfig, type Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
 import type { Log } from "../ingest/log/log.ts";
 import { openLog } from "../ingest/log/open.ts";
+import { clientCommands, clientUsage } from "./cli/client-commands.ts";
+import { endWithReader } from "./cli/output.ts";
 import { UsageError } from "./cli-call.ts";
 import { deadLetterUsage, runDeadLetterCommand } from "./dead-letter-commands.ts";
 import { runTokenCommand, tokenUsage } from "./token-commands.ts";
 
 const usage = `usage:
+${clientUsage}
+
 ${tokenUsage}
 ${deadLetterUsage}
 
-The data directory is LOGBOOM_DATA_DIR (./data); over Kafka it is LOGBOOM_KAFKA_BROKERS that counts. A running service takes changes up within a second.`;
+Of the last two the data directory is LOGBOOM_DATA_DIR (./data); over Kafka it is LOGBOOM_KAFKA_BROKERS that counts. A running service takes changes up within a second.`;
 
 const [command, subcommand, ...rest] = process.argv.slice(2);
+endWithReader();
 try {
-  const config = readConfig(process.env);
-  switch (command) {
-    case "token":
-      await withLog(config, (log) => runTokenCommand(config, log, subcommand, rest));
-      break;
-    case "dead-letters":
-      await withLog(config, (log) => runDeadLetterCommand(log, process.argv.slice(3)));
-      break;
-    case "help":
-    case "--help":
-    case "-h":
-      console.log(usage);
-      break;
-    default:
-      throw new UsageError(command === undefined ? "no command" : `unknown command "${command}"`);
-  }
+  await run();
 } catch (error) {
   process.exitCode = fail(error);
 }
 
-async function withLog(config: Config, run: (log: Log) => Promise<void>): Promise<void> {
+async function run(): Promise<void> {
+  const args = process.argv.slice(3);
+  if (command !== undefined && Object.hasOwn(clientCommands, command)) {
+    return clientCommands[command]?.(args);
+  }
+  switch (command) {
+    case "token":
+      return withLog((log, config) => runTokenCommand(config, log, subcommand, rest));
+    case "dead-letters":
+      return withLog((log) => runDeadLetterCommand(log, args));
+    case "help":
+    case "--help":
+    case "-h":
+      console.log(usage);
+      return;
+    default:
+      throw new UsageError(command === undefined ? "no command" : `unknown command "${command}"`);
+  }
+}
+
+async function withLog(use: (log: Log, config: Config) => Promise<void>): Promise<void> {
+  const config = readConfig(process.env);
   tellOfNewLog(config);
   const log = await openLog(config, pino({ level: "silent" }), { hasReceipts: false });
   try {
-    await run(log);
+    await use(log, config);
   } finally {
     await log.close();
   }

@@ -1,6 +1,4 @@
 // `logboom token create|list|revoke`: keys of every kind, made and taken back by an operator.
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Config } from "../schemas/config.ts";
 import { LogboomError } from "../schemas/errors.ts";
 import {
@@ -17,6 +15,7 @@ import { MasterKey } from "../ingest/keys/master-key.ts";
 import type { Log } from "../ingest/log/log.ts";
 import { TokenStore, type TokenRequest } from "../ingest/tokens.ts";
 import { parseCall, UsageError } from "./cli-call.ts";
+import { readSecret } from "./cli/secret.ts";
 
 const NS_PER_MS = 1_000_000n;
 
@@ -109,7 +108,7 @@ function readRequest(args: readonly string[]): { request: TokenRequest; isJson: 
     ...(account !== undefined && { account }),
     ...(expires !== undefined && { expiresAt: readTime(expires) }),
     ...(limit !== undefined && { limits: readLimits(limit) }),
-    ...(values.secret !== undefined && { secret: readSecret(values.secret) }),
+    ...(values.secret !== undefined && { secret: readSecret(values.secret, "--secret") }),
   };
   return { request, isJson: values.json === true };
 }
@@ -139,22 +138,6 @@ function readLimits(given: readonly string[]): Partial<Record<EndpointFamily, nu
       return [oneOf("limit", family, endpointFamilies), Number(count)];
     }),
   );
-}
-
-/** As it stands, or from where it shows in no list of processes: env://VAR, file:///path. */
-function readSecret(given: string): string {
-  const variable = /^env:\/\/(.+)$/s.exec(given)?.[1];
-  if (variable !== undefined) {
-    const value = process.env[variable];
-    if (value !== undefined) return value;
-    throw new UsageError(`--secret: the variable ${variable} is not set`);
-  }
-  if (!given.startsWith("file://")) return given;
-  try {
-    return readFileSync(fileURLToPath(given), "utf8").trim();
-  } catch (error) {
-    throw new UsageError(`--secret: ${(error as Error).message}`);
-  }
 }
 
 function listTokens(tokens: TokenStore, args: readonly string[]): void {
