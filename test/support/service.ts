@@ -241,17 +241,19 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   return service;
 }
 
-/** A command line call of the same data directory: exit code, stdout and stderr. */
+/** A command line call of the same data directory, given `input` on stdin: exit code, stdout and stderr. */
 export async function runCli(
   dataDir: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  input?: string | Buffer,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn("node", ["query/cli.ts", ...args], {
     cwd: root,
     env: { ...baseEnvironment(), ...env, LOGBOOM_DATA_DIR: dataDir },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: "pipe",
   });
+  child.stdin.on("error", () => undefined).end(input);
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
