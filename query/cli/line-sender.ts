@@ -100,7 +100,10 @@ export class LineSender {
         (outcome instanceof LogboomError ? undefined : outcome.retryAfterMs) ?? backOff(attempt);
       if (performance.now() + pauseMs > end) throw failure;
       if (attempt === 0) tell(`${failure.message}; trying again`);
-      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal });
+      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(
+        () => undefined,
+      );
+      signal?.throwIfAborted();
     }
   }
 }
