@@ -24,6 +24,7 @@ export const queryUsage = `  logboom query --customer C REGEX TOKEN [--from TIME
 
 export async function runQueryCommand(args: readonly string[]): Promise<void> {
   const { call, isJson } = readQuery(args);
+  process.once("SIGINT", endQuietly);
   let found: SearchReply | undefined;
   for await (const snapshot of search(call)) {
     found = snapshot;
@@ -116,6 +117,12 @@ function showProgress({ scanProgress, scannedBlocks, relevantBlocks, events }: S
   process.stderr.write(
     `\r\x1b[K${percent} %, ${scannedBlocks} of ${relevantBlocks} blocks, ${events.length} events`,
   );
+}
+
+/** As a shell expects of who was interrupted, with nothing left on the line. */
+function endQuietly(): void {
+  clearProgress();
+  process.exit(130);
 }
 
 function clearProgress(): void {

@@ -59,6 +59,14 @@ export async function* search(call: SearchCall): AsyncGenerator<SearchReply> {
   }
 }
 
+/** The complete answer. */
+export async function searchAll(call: SearchCall): Promise<SearchReply> {
+  let last: SearchReply | undefined;
+  for await (const snapshot of search(call)) last = snapshot;
+  if (last === undefined) throw new LogboomError("INTERNAL", "a search ended without an answer");
+  return last;
+}
+
 function readSnapshot(reply: Reply): SearchReply {
   const snapshot = reply.body as Partial<SearchReply> | undefined;
   if (!Array.isArray(snapshot?.events) || typeof snapshot.complete !== "boolean") {
