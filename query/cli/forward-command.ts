@@ -106,7 +106,8 @@ class Forwarding {
 
   /** Reads to the end and sends all, the line that has not ended too: nobody would send it later. */
   async finish(file: FileFollower, deadline: AbortSignal): Promise<void> {
-    for (let found = await file.next(); found !== "nothing"; found = await file.next()) {
+    await file.look();
+    for (let found = await file.next(0); found !== "nothing"; found = await file.next(0)) {
       await this.take(found);
       deadline.throwIfAborted();
     }

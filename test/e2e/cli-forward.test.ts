@@ -147,7 +147,7 @@ test("by default what the file holds already is not sent; bytes that are no UTF-
   expect(forwarder.stderr).not.toContain(service.writeToken);
 });
 
-test("a service that is killed under load has each line once when it is back", async () => {
+test("a service that is killed under load has each line once when it is back, over rotations too", async () => {
   const path = join(dir, "killed.log");
   writeFileSync(path, "");
   await using forwarder = new Forwarder(path);
@@ -158,11 +158,19 @@ test("a service that is killed under load has each line once when it is back", a
   };
   const writing = setInterval(write, 5);
   try {
+    // A file that comes and goes before the forwarder has begun is nobody's.
+    await expect
+      .poll(() => countEvents(service, { regex: ".*", prefix0: label }), { timeout: 30_000 })
+      .toBeGreaterThan(0);
     for (let round = 0; round < 3; round++) {
       const before = written;
       while (written < before + 5_000) await sleep(20);
       await service.killAll();
-      await sleep(500);
+      // Twice: a file that had the name only while nobody took its lines is not forgotten.
+      for (let rotation = 0; rotation < 2; rotation++) {
+        renameSync(path, `${path}.1`);
+        await sleep(1_500);
+      }
       await service.start();
     }
   } finally {
@@ -171,7 +179,7 @@ test("a service that is killed under load has each line once when it is back", a
   await stored(written);
   expect(await forwarder.stop()).toBe(0);
   expect(forwarder.stderr).toContain("trying again");
-  console.log(`${written} lines over three kills`);
+  console.log(`${written} lines over three kills and six rotations`);
   // None twice in the place of another.
   const width = 10_000;
   for (let first = 0; first < written; first += width) {
