@@ -9,11 +9,12 @@ const modifiedMs = (path) => statSync(root + path, { throwIfNoEntry: false })?.m
 
 // npm writes node_modules/.package-lock.json last, so an interrupted installation is seen as absent.
 if (modifiedMs("node_modules/.package-lock.json") < modifiedMs("package-lock.json")) {
-  console.log("logboom: installing dependencies from package-lock.json (about 1 GB on disk) …");
+  console.error("logboom: installing dependencies from package-lock.json (about 1 GB on disk) …");
   // Not "npm ci": it refuses a lock file made where the registry lacked other platforms' optional packages.
   const { status } = spawnSync("npm", ["install", "--no-save", "--loglevel=error"], {
     cwd: root,
-    stdio: "inherit",
+    // The output is that of the command that follows.
+    stdio: ["inherit", process.stderr, "inherit"],
     shell: process.platform === "win32",
   });
   process.exit(status ?? 1);
