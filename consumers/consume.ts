@@ -16,10 +16,12 @@ import { writeBatch, type WriteOptions } from "./write.ts";
 export const storeGroup = "store";
 
 /**
- * Inserts at a time, a bound on the memory of batches: while some are synced to disk, others use the store's cores. The
- * embedded store shares the machine: with four its merges fell behind (0.27 of the messages on disk after an ingest, 0.22 with two).
+ * Inserts at a time: while some are synced to disk, others use the store's cores. The embedded store shares the
+ * machine: with four its merges fell behind (0.27 of the messages on disk after an ingest, 0.22 with two).
  */
 const MAX_INSERTS = { embedded: 2, server: 4 };
+/** Batches that are filled up while others are inserted; with those a bound on the memory of batches. */
+const FILLED_AHEAD = 2;
 /** To which a batch is filled up when its turn has come; twice as much costs the store only a tenth less. */
 const FILLED_BYTES = 16 * 1024 * 1024;
 
@@ -40,11 +42,15 @@ interface ConsumeOptions extends Omit<WriteOptions, "signal" | "store"> {
 /** Consumes until closed; closing lets the inserts under way finish or be repeated later. */
 export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
   const isEmbedded = options.config.LOGBOOM_CLICKHOUSE_URL === undefined;
-  const inserts = new Turns(isEmbedded ? MAX_INSERTS.embedded : MAX_INSERTS.server);
+  const maxInserts = isEmbedded ? MAX_INSERTS.embedded : MAX_INSERTS.server;
+  const turns = {
+    batches: new Turns(maxInserts + FILLED_AHEAD),
+    inserts: new Turns(maxInserts),
+  };
   return options.log.consume(storeGroup, async (assignment) => {
     const companion = options.accompany?.(assignment.partition);
     try {
-      await consumePartition(assignment, inserts, options);
+      await consumePartition(assignment, turns, options);
     } catch (error) {
       if (!assignment.signal.aborted) throw error;
     } finally {
@@ -55,7 +61,7 @@ export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
 
 async function consumePartition(
   assignment: Assignment,
-  inserts: Turns,
+  { batches, inserts }: { readonly batches: Turns; readonly inserts: Turns },
   options: ConsumeOptions,
 ): Promise<void> {
   const { config } = options;
@@ -68,11 +74,13 @@ async function consumePartition(
   const shard = options.shards[assignment.partition % options.shards.length];
   if (shard === undefined) throw new TypeError("consuming needs a shard");
   const store = async (batch: Batch): Promise<number> => {
-    await writeBatch(batch, assignment.partition, {
-      ...options,
-      store: shard,
-      signal: assignment.signal,
-    });
+    await inserts.run(() =>
+      writeBatch(batch, assignment.partition, {
+        ...options,
+        store: shard,
+        signal: assignment.signal,
+      }),
+    );
     const oldest = batch.records[0]?.appendedAt ?? Date.now();
     options.instruments.logboom_consumer_fresh_seconds.observe((Date.now() - oldest) / 1000);
     const next = batch.last + 1;
@@ -92,7 +100,7 @@ async function consumePartition(
   let position = assignment.committed.offset;
   const unfinished = await again("reading an announced batch", () => unfinishedBatch(assignment));
   if (unfinished !== undefined) {
-    position = await again("storing a batch", () => inserts.run(() => store(unfinished)));
+    position = await again("storing a batch", () => batches.run(() => store(unfinished)));
   }
 
   while (!assignment.signal.aborted) {
@@ -100,7 +108,7 @@ async function consumePartition(
     const from = position;
     const gathered = await again("reading", () => gatherBatch(assignment, from, limits));
     if (gathered === undefined) continue;
-    position = await inserts.run(async () => {
+    position = await batches.run(async () => {
       const batch = await again("reading", () => fillBatch(assignment, gathered, filled));
       // Tried again it is the same batch, under the same token.
       return again("storing a batch", async () => {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { encodeContainer, type EncodedEvents } from "../schemas/event-codec.ts";
 import { recycle } from "../schemas/event-writer.ts";
 import type { EncodedRequest } from "./encode.ts";
+import { freeBuffer } from "./log/free-buffer.ts";
 import type { Log, NewRecord, Receipt } from "./log/log.ts";
 
 /** A record is closed at about this size. */
@@ -68,6 +69,7 @@ export class Coalescer {
       const records = formRecords(group);
       if (!this.#keepsBytes) group.forEach(({ request }) => recycleAll(request));
       await this.#log.append(records, receipts);
+      for (const { value } of records) freeBuffer(value);
       for (const { resolve } of group) resolve();
     } catch (error) {
       for (const { reject } of group) reject(error);

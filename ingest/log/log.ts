@@ -54,7 +54,8 @@ export interface Assignment {
    */
   read(offset: number, maxBytes: number, maxWaitMs: number): Promise<LogRecord[]>;
   /**
-   * Moves the group durably; records below the offset may be deleted. Rejects when the partition is no
+   * Moves the group durably; records below the offset may be deleted, and the values of those that were
+   * read become empty. Rejects when the partition is no
    * longer this process's: then nothing more may be written on its behalf.
    */
   commit(position: Position): Promise<void>;

@@ -108,7 +108,7 @@ async function main(): Promise<void> {
   const logPath = join(workDir, "service.log");
   let isExact: boolean;
   if (options.isKafka) {
-    isExact = await measureKafka(parts, options, report, workDir);
+    isExact = await measureKafka(parts, options, report, { workDir, profileDir });
   } else {
     const port = options.port ?? (await findFreePort());
     await using service = new Service({ port, dataDir, logPath, profileDir });

@@ -27,7 +27,7 @@ const PRODUCER_TARGETS = { zstd: 9, none: 4 };
 const PRODUCER_MB = 512;
 const READY_WITHIN_MS = 60_000;
 const STORED_WITHIN_MS = 600_000;
-const POLL_MS = 100;
+const POLL_MS = 250;
 const GB = 1e9;
 
 const producerProgram = fileURLToPath(new URL("producer-program.ts", import.meta.url));
@@ -62,12 +62,18 @@ class Watched implements Disposable {
   }
 }
 
+interface Folders {
+  readonly workDir: string;
+  /** Where a CPU profile of each of our processes goes when it stops; none when undefined. */
+  readonly profileDir: string | undefined;
+}
+
 /** Says whether exactly what was acknowledged is stored. */
 export async function measureKafka(
   parts: readonly Part[],
   options: Options,
   report: Report,
-  workDir: string,
+  { workDir, profileDir }: Folders,
 ): Promise<boolean> {
   await using kafka = await KafkaCluster.start(1);
   const clickhouse = await startClickHouse(
@@ -78,7 +84,12 @@ export async function measureKafka(
   );
   const stages: StageProcess[] = [];
   const start = async (name: "ingest" | "consumers"): Promise<Watched> => {
-    const stage = await startStage(name, kafka, clickhouse, join(workDir, name));
+    const flags =
+      profileDir === undefined
+        ? []
+        : ["--cpu-prof", `--cpu-prof-name=${name}-${stages.length}.cpuprofile`];
+    if (profileDir !== undefined) flags.push(`--cpu-prof-dir=${profileDir}`);
+    const stage = await startStage(name, flags, kafka, clickhouse, join(workDir, name));
     stages.push(stage);
     return new Watched(stage);
   };
@@ -90,7 +101,9 @@ export async function measureKafka(
     const others = [broker.cpuSeconds(), store.cpuSeconds()];
 
     const begin = performance.now();
+    const own = process.cpuUsage();
     await send(edge, parts, options);
+    const { user, system } = process.cpuUsage(own);
     const acknowledgedSeconds = (performance.now() - begin) / 1000;
     await waitStored(clickhouse, options.events);
     const storedSeconds = (performance.now() - begin) / 1000;
@@ -107,6 +120,7 @@ export async function measureKafka(
       },
       { name: "  of it the edge", value: edgeCpu, unit: "s" },
       { name: "  of it the consumer", value: consumerCpu, unit: "s" },
+      { name: "CPU of the sender", value: (user + system) / 1e6, unit: "s" },
       { name: "CPU of the broker", value: broker.cpuSeconds() - (others[0] ?? 0), unit: "s" },
       { name: "CPU of the store", value: store.cpuSeconds() - (others[1] ?? 0), unit: "s" },
     ]);
@@ -149,7 +163,9 @@ export async function measureKafka(
     );
     return isExact;
   } finally {
-    await Promise.all(stages.map((stage) => stage.end("SIGKILL")));
+    // A profile is written by a process that ends by itself.
+    const signal = profileDir === undefined ? "SIGKILL" : "SIGTERM";
+    await Promise.all(stages.map((stage) => stage.end(signal)));
     await clickhouse.close();
   }
 }
@@ -164,13 +180,15 @@ async function send({ stage }: Watched, parts: readonly Part[], options: Options
 
 async function startStage(
   name: "ingest" | "consumers",
+  flags: readonly string[],
   kafka: KafkaCluster,
   clickhouse: ClickHouseServer,
   dataDir: string,
 ): Promise<StageProcess> {
   mkdirSync(dataDir, { recursive: true });
   const port = await findFreePort();
-  const stage = new StageProcess(port, packageJson.scripts[name].split(" "), {
+  const [node = "node", ...args] = packageJson.scripts[name].split(" ");
+  const stage = new StageProcess(port, [node, ...flags, ...args], {
     PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`,
     LOGBOOM_PORT: String(port),
     LOGBOOM_DATA_DIR: dataDir,

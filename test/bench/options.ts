@@ -28,7 +28,7 @@ const HELP = `Measures the service: cost of ingest, start, search, a steady rate
   --data DIR        data directory of the service; kept (a new one, removed at the end)
   --keep            keep the new data directory
   --prepared DIR    where the data set is kept between runs (a folder of the system's temporary one)
-  --profile         take a CPU profile of the service's Node.js process and print its top
+  --profile         take a CPU profile of our Node.js processes and print the top of each
   --json FILE       write all figures as JSON
   --kafka           over Kafka and a ClickHouse server, an edge and a consumer as processes: ingest, catching up,
                     cost of the producer; needs Java, see docs/kafka.md

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type * as KafkaJs from "kafkajs";
 import type { Logger } from "pino";
+import { freeBuffer } from "../free-buffer.ts";
 import { packBatch, unpackBatch } from "./compression.ts";
 import { loadKafkaJs } from "./kafkajs-patches.ts";
 
@@ -18,7 +19,12 @@ export const REQUEST_TIMEOUT_MS = 3_000;
 const { kafkajs, unpatched } = loadKafkaJs();
 
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: ({ buffer }: { readonly buffer: Buffer }) => packBatch(buffer),
+  compress: async ({ buffer }: { readonly buffer: Buffer }) => {
+    const packed = await packBatch(buffer);
+    // The records as kafkajs joined them for this call alone.
+    freeBuffer(buffer);
+    return packed;
+  },
   decompress: unpackBatch,
 });
 

@@ -71,14 +71,24 @@ export function packBatch(batch: Buffer): Promise<Buffer> {
   });
 }
 
-export function unpackBatch(bytes: Buffer): Promise<Buffer> {
+/** Memory of unpacked batches, which is that of their records alone. */
+const unpacked = new WeakSet<ArrayBufferLike>();
+
+/** Whether nothing but the records of one batch stands in this memory. */
+export function isOfOneBatch(memory: ArrayBufferLike): boolean {
+  return unpacked.has(memory);
+}
+
+export async function unpackBatch(bytes: Buffer): Promise<Buffer> {
   const size = contentSizeOf(bytes);
   const isCredible = size !== undefined && size <= bytes.length * MAX_COMPRESSION_RATIO;
-  return decompress(bytes, {
+  const batch = await decompress(bytes, {
     // One byte more: where none is left node:zlib prepares another chunk.
     chunkSize: isCredible ? Math.max(size + 1, constants.Z_MIN_CHUNK) : CHUNK_BYTES,
     maxOutputLength: MAX_DECOMPRESSED_BYTES,
   });
+  unpacked.add(batch.buffer);
+  return batch;
 }
 
 /** What a zstd frame says to hold, so that it needs no joining (RFC 8878, 3.1.1.1); most say it. */

@@ -131,7 +131,10 @@ export class GroupConsumption implements Consumption {
       signal,
       read: (offset, maxBytes, maxWaitMs) =>
         reader.read(Math.max(offset, low), maxBytes, maxWaitMs),
-      commit: (position) => this.#commit(tenure, position),
+      commit: async (position) => {
+        await this.#commit(tenure, position);
+        reader.free(position.offset);
+      },
     });
   }
 

@@ -1,10 +1,12 @@
-// What is replaced inside kafkajs 2.2.4, before it is loaded: three things that cost a producer most of its CPU time.
+// What is replaced inside kafkajs 2.2.4, before it is loaded: three things that cost a producer most of its CPU time, and
+// what it does about brokers that do not answer (silent-brokers.ts).
 //
-// Each gives byte for byte what kafkajs gives (test/ingest/log/kafka/kafkajs-patches.test.ts). Any other version
+// Each of the three gives byte for byte what kafkajs gives (test/ingest/log/kafka/kafkajs-patches.test.ts). Any other version
 // runs as it is: dearer, and right.
 import { createRequire } from "node:module";
 import { crc32c } from "@node-rs/crc32";
 import type * as KafkaJs from "kafkajs";
+import { leaveSilentBrokers, type KafkaJsParts } from "./silent-brokers.ts";
 
 const KNOWN_VERSION = "2.2.4";
 /** Shorter buffers are copied: a reference costs as much. */
@@ -44,6 +46,7 @@ export function loadKafkaJs(): LoadedKafkaJs {
     replaceExports("protocol/recordBatch/crc32C/index.js", () => (bytes: Buffer) => crc32c(bytes));
     replaceExports<EncoderClass>("protocol/encoder.js", referringEncoder);
     dropIdleTimers();
+    leaveSilentBrokers(loadParts());
   }
   return { kafkajs: require("kafkajs") as typeof KafkaJs, unpatched };
 }
@@ -130,6 +133,20 @@ export function referringEncoder(Base: EncoderClass): EncoderClass {
       this.#partsBytes += part.length;
     }
   };
+}
+
+function loadParts(): KafkaJsParts {
+  const load = (path: string): unknown => require(`kafkajs/src/${path}.js`);
+  const errors = load("errors") as Record<string, unknown>;
+  return {
+    SocketRequest: load("network/requestQueue/socketRequest"),
+    RequestQueue: load("network/requestQueue/index"),
+    Broker: load("broker/index"),
+    BrokerPool: load("cluster/brokerPool"),
+    ConsumerGroup: load("consumer/consumerGroup"),
+    OffsetManager: load("consumer/offsetManager/index"),
+    RequestTimeoutError: errors["KafkaJSRequestTimeoutError"],
+  } as KafkaJsParts;
 }
 
 /** After every answer kafkajs sets a timer of a negative time to look at an empty queue; Node.js warns of it. */

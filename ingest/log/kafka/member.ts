@@ -49,6 +49,8 @@ export class Member {
   #consumer: Consumer | undefined;
   #commitOnce: EachBatchPayload["commitOffsetsIfNecessary"] | undefined;
   #joining: Promise<void> = Promise.resolve();
+  /** When kafkajs began to join, of performance.now; undefined once it has. */
+  #joiningSince: number | undefined;
   #isClosed = false;
 
   constructor(options: MemberOptions) {
@@ -84,7 +86,12 @@ export class Member {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
       maxBytes: FETCH_BYTES,
-      partitionAssigners: [announcing(() => this.#lose())],
+      partitionAssigners: [
+        announcing(() => {
+          this.#joiningSince = performance.now();
+          this.#lose();
+        }),
+      ],
       retry: {
         initialRetryTime: 100,
         maxRetryTime: 1_000,
@@ -96,8 +103,22 @@ export class Member {
     this.#consumer = consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (this.#consumer === consumer) {
+        this.#joiningSince = undefined;
         this.#options.onAssigned(payload.memberAssignment[topic] ?? []);
       }
+    });
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      if (this.#consumer !== consumer || this.#isClosed || this.#joiningSince === undefined) return;
+      if (performance.now() - this.#joiningSince < 2 * HEARTBEAT_MS) return;
+      // kafkajs gives up a join that fails otherwise than by a rebalance, as when the coordinator is loading the
+      // group, and goes on as a member of before, to whom nothing is assigned here any more.
+      logger.warn({ groupId }, "a join of the consumer group failed; joining again");
+      this.#joiningSince = undefined;
+      this.#consumer = undefined;
+      this.#joining = consumer
+        .disconnect()
+        .catch(() => {})
+        .then(() => this.#joinUntilClosed());
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#lose();

@@ -1,6 +1,8 @@
 // Reads one partition by offsets out of what its consumer fetches ahead, within a bound.
+import { freeMemory } from "../free-buffer.ts";
 import type { LogRecord } from "../log.ts";
 import type { BlockMemory } from "./block-memory.ts";
+import { isOfOneBatch } from "./compression.ts";
 import type { Fetched, Member } from "./member.ts";
 import { toLogRecord } from "./record.ts";
 
@@ -23,10 +25,17 @@ interface ReaderOptions {
   readonly onGone: () => void;
 }
 
+/** The memory that records of a fetch stand in, up to the last of them. */
+interface Chunk {
+  readonly memory: ArrayBufferLike;
+  lastOffset: number;
+}
+
 export class Reader {
   readonly #options: ReaderOptions;
   #records: LogRecord[] = [];
   #bytes = 0;
+  #chunks: Chunk[] = [];
   /** Records below it are not kept. */
   #first: number;
   /** Where the next fetch has to begin. */
@@ -57,14 +66,20 @@ export class Reader {
     }
     this.#strays = 0;
     this.#highWatermark = highWatermark;
+    const former = this.#chunks.length;
     for (const message of messages) {
       const record = toLogRecord(message);
       const isRepeat = memory.isRepeat(record.offset, record.value);
       this.#next = record.offset + 1;
+      this.#keepChunk(record);
       if (record.offset < this.#first) continue;
       this.#records.push(isRepeat ? { ...record, isRepeat } : record);
       this.#bytes += record.value.length;
     }
+    // What was read for its block ids alone was given to nobody: two minutes of it would be held otherwise.
+    const fetched = this.#chunks.splice(former);
+    for (const { memory, lastOffset } of fetched) if (lastOffset < this.#first) freeMemory(memory);
+    this.#chunks.push(...fetched.filter(({ lastOffset }) => lastOffset >= this.#first));
     if (this.#bytes >= AHEAD_BYTES) {
       this.#isPaused = true;
       this.#options.member.pause(this.#options.partition);
@@ -84,6 +99,23 @@ export class Reader {
       await this.#wait(leftMs);
     }
     return this.#fitting(maxBytes);
+  }
+
+  /** Frees the memory of records below an offset, where no other record stands in it; read again they are fetched again. */
+  free(offset: number): void {
+    if (offset > this.#first) this.#moveTo(offset);
+    this.#chunks = this.#chunks.filter(({ memory, lastOffset }) => {
+      if (lastOffset < offset) freeMemory(memory);
+      return lastOffset >= offset;
+    });
+  }
+
+  #keepChunk({ offset, value }: LogRecord): void {
+    const last = this.#chunks.at(-1);
+    if (last?.memory === value.buffer) last.lastOffset = offset;
+    else if (isOfOneBatch(value.buffer)) {
+      this.#chunks.push({ memory: value.buffer, lastOffset: offset });
+    }
   }
 
   #moveTo(offset: number): void {

@@ -131,6 +131,53 @@ test(
   },
 );
 
+test(
+  "while a broker hangs, every partition goes on by the others, appends and consumers",
+  { timeout: 180_000 },
+  async () => {
+    await using temp = await openKafkaLog({ brokers: cluster.brokers, replication: 3 });
+    const { log } = temp;
+    const consumed = new Set<string>();
+    const consumption = await log.consume(
+      "through",
+      async ({ committed, signal, read, commit }) => {
+        try {
+          for (let next = committed.offset; !signal.aborted;) {
+            for (const { offset, value } of await read(next, 1e6, 200)) {
+              consumed.add(value.toString());
+              next = offset + 1;
+              await commit({ offset: next, metadata: "" });
+            }
+          }
+        } catch (error) {
+          if (!signal.aborted) throw error;
+        }
+      },
+    );
+    const goThrough = async (name: string): Promise<void> => {
+      const texts = [0, 1, 2, 3].map((partition) => `${name}: ${partition}`);
+      await Promise.all(texts.map((text, partition) => log.append([eventRecord(partition, text)])));
+      for (let tries = 0; !texts.every((text) => consumed.has(text)) && tries < 2000; tries++) {
+        await sleep(20);
+      }
+      expect(texts.filter((text) => !consumed.has(text))).toEqual([]);
+    };
+    await goThrough("before");
+    // Each in turn: one of them leads the group.
+    for (const id of [1, 2, 3]) {
+      cluster.freeze(id);
+      try {
+        await goThrough(`without ${id}`);
+      } finally {
+        cluster.thaw(id);
+      }
+      await goThrough(`with ${id} again`);
+      await waitUntilUp(log);
+    }
+    await consumption.close();
+  },
+);
+
 test("without its majority the log says so in bounded time, and takes records again by itself", async () => {
   const prefix = `test-${randomUUID()}`;
   await using temp = await openKafkaLog({

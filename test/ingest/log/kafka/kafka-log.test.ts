@@ -138,6 +138,37 @@ test("a batch shrinks at most 32 times, and comes back whole", async () => {
   expect((await readFrom(temp.log, 2)).map(({ value }) => value)).toEqual(values);
 });
 
+test("what was read is freed when it is committed, and not before", async () => {
+  await using temp = await openKafkaLog({ brokers });
+  const values = Array.from({ length: 4 }, (_, n) => Buffer.alloc(100_000, String(n)));
+  // Of one batch of Kafka's, and of two others.
+  await temp.log.append(values.slice(0, 2).map((value) => eventRecord(0, value)));
+  for (const value of values.slice(2)) await temp.log.append([eventRecord(0, value)]);
+  await withPartition(temp.log, 0, async ({ read, commit }) => {
+    const records: LogRecord[] = [];
+    while (records.length < 4) records.push(...(await read(records.length, 1e9, 5000)));
+    const sizes = () => records.map(({ value }) => value.length);
+    await commit({ offset: 1, metadata: "" });
+    expect(records.map(({ value }) => value)).toEqual(values);
+    await commit({ offset: 3, metadata: "" });
+    expect(sizes()).toEqual([0, 0, 0, 100_000]);
+    expect(records[3]?.value).toEqual(values[3]);
+    // Below what is committed nothing is at hand any more: it is fetched again.
+    expect((await read(0, 1e9, 5000))[0]?.value).toEqual(values[0]);
+  });
+});
+
+test("small records, whose memory is shared with others, are left alone when they are committed", async () => {
+  await using temp = await openKafkaLog({ brokers });
+  for (const text of ["a", "b", "c"]) await temp.log.append([eventRecord(0, text.repeat(2000))]);
+  await withPartition(temp.log, 0, async ({ read, commit }) => {
+    const records: LogRecord[] = [];
+    while (records.length < 3) records.push(...(await read(records.length, 1e9, 5000)));
+    for (const offset of [1, 2]) await commit({ offset, metadata: "" });
+    expect(records[2]?.value.toString()).toBe("c".repeat(2000));
+  });
+});
+
 test("appends beyond the bound of what waits for Kafka are refused for two seconds", async () => {
   await using temp = await openKafkaLog({ brokers, maxPendingBytes: 10_000 });
   const results = await Promise.allSettled(

@@ -62,8 +62,9 @@ test("a consumer that is killed leaves its announced range, and no more, to the 
       records.push(...(await read(next, 1e6, 0)));
       next = (records.at(-1)?.offset ?? next) + 1;
     }
+    const texts = records.map(({ value }) => value.toString());
     await commit({ offset: Number(last) + 1, metadata: "" });
-    return { committed, texts: records.map(({ value }) => value.toString()) };
+    return { committed, texts };
   });
   expect(seen.committed).toEqual({ offset: Number(from), metadata: `inserting up to ${last}` });
   expect(seen.texts.slice(0, Number(last) + 1)).toEqual(["a", "b", "c"].slice(0, Number(last) + 1));
