@@ -1,5 +1,5 @@
-// What is replaced inside kafkajs 2.2.4, before it is loaded: three things that cost a producer most of its CPU time, and
-// what it does about brokers that do not answer (silent-brokers.ts).
+// What is replaced inside kafkajs 2.2.4, before it is loaded: three things that cost a producer most of its CPU time, what
+// it does about brokers that do not answer (silent-brokers.ts), and how a consumer ends.
 //
 // Each of the three gives byte for byte what kafkajs gives (test/ingest/log/kafka/kafkajs-patches.test.ts). Any other version
 // runs as it is: dearer, and right.
@@ -34,6 +34,11 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
+interface Runner {
+  readonly running: boolean;
+  fetch(nodeId: string): Promise<unknown>;
+}
+
 /** kafkajs, and why it runs as it is; undefined when its costly parts are replaced. */
 export interface LoadedKafkaJs {
   readonly kafkajs: typeof KafkaJs;
@@ -46,6 +51,7 @@ export function loadKafkaJs(): LoadedKafkaJs {
     replaceExports("protocol/recordBatch/crc32C/index.js", () => (bytes: Buffer) => crc32c(bytes));
     replaceExports<EncoderClass>("protocol/encoder.js", referringEncoder);
     dropIdleTimers();
+    endStoppedFetchers();
     leaveSilentBrokers(loadParts());
   }
   return { kafkajs: require("kafkajs") as typeof KafkaJs, unpatched };
@@ -157,5 +163,21 @@ function dropIdleTimers(): void {
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function () {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+}
+
+/**
+ * A consumer that is stopped just when kafkajs makes new fetchers, because brokers came or went, does not know of them: they
+ * ask for ever, and are told that there is nothing without a pause, in which nothing else of the process could run.
+ */
+function endStoppedFetchers(): void {
+  const { prototype } = require("kafkajs/src/consumer/runner.js") as {
+    readonly prototype: Runner;
+  };
+  const { fetch } = prototype;
+  prototype.fetch = async function (nodeId) {
+    // It is then tried again, which ends where the consumer is stopped.
+    if (!this.running) throw new Error("the consumer is stopped");
+    return fetch.call(this, nodeId);
   };
 }

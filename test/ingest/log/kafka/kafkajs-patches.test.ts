@@ -110,3 +110,39 @@ test("kafkajs that others have loaded is left as it is", () => {
   expect(again.unpatched).toBe("kafkajs was loaded before");
   expect(again.kafkajs).toBe(loaded.kafkajs);
 });
+
+test("fetchers that were made while their consumer was stopped end", async () => {
+  interface FetchManager {
+    start(): Promise<void>;
+    stop(): Promise<void>;
+  }
+  interface Parts {
+    readonly createFetchManager: (options: object) => FetchManager;
+    readonly Runner: { readonly prototype: { fetch(nodeId: string): Promise<unknown> } };
+  }
+  const parts: Parts = {
+    createFetchManager:
+      require("kafkajs/src/consumer/fetchManager.js") as Parts["createFetchManager"],
+    Runner: require("kafkajs/src/consumer/runner.js") as Parts["Runner"],
+  };
+  const quiet = { debug: () => {}, info: () => {}, namespace: () => quiet };
+  const runner = { running: true, logger: quiet, consumerGroup: {} };
+  let brokers = ["1"];
+  const manager = parts.createFetchManager({
+    logger: quiet,
+    concurrency: 1,
+    handler: () => {},
+    getNodeIds: () => brokers,
+    fetch: async (nodeId: string) => {
+      if (runner.running) {
+        // A broker comes; the fetchers end, and while they are made anew the consumer is stopped.
+        brokers = ["1", "2"];
+        await Promise.resolve();
+        queueMicrotask(() => void (runner.running = false));
+        return [];
+      }
+      return parts.Runner.prototype.fetch.call(runner, nodeId);
+    },
+  });
+  await expect(manager.start()).rejects.toThrow("stopped");
+});
