@@ -8,12 +8,9 @@ import { BlockMemory } from "./block-memory.ts";
 import type { Clients } from "./client.ts";
 import { isFenced, unavailable } from "./failures.ts";
 import { Member } from "./member.ts";
+import { findMemoryStart } from "./memory-start.ts";
 import { Reader } from "./reader.ts";
 
-/** How far back from its first record a new owner looks, at least, for the first of two records with one block id. */
-const MEMORY_MS = 60_000;
-/** By how much more the age of that record is tried. */
-const AGE_STEP = 1.25;
 const RETRY_MS = 200;
 /** While stopping, a commit is not tried for longer: the range is repeated then, under its token. */
 const LAST_COMMIT_MS = 5_000;
@@ -158,7 +155,10 @@ export class GroupConsumption implements Consumption {
         };
         const low = Number(bound.low);
         const memory = this.#memories.getOrInsertComputed(partition, () => new BlockMemory());
-        const back = await this.#findMemoryStart(partition, committed.offset);
+        const back = await findMemoryStart(committed.offset, Date.now(), async (time) => {
+          const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, time);
+          return Number(offsets.find((one) => one.partition === partition)?.offset ?? 0);
+        });
         const known = Math.min(committed.offset, memory.next);
         const fetchFrom = Math.max(low, back, known);
         return { committed, low, highWatermark: Number(bound.high), fetchFrom, memory };
@@ -168,22 +168,6 @@ export class GroupConsumption implements Consumption {
       }
     }
     return undefined;
-  }
-
-  /**
-   * A position of at least a minute before the record at an offset. What waits may be days old, and its age is known
-   * only by asking which offset has which age.
-   */
-  async #findMemoryStart(partition: number, offset: number): Promise<number> {
-    const { admin, topic } = this.#options;
-    const now = Date.now();
-    const offsetOf = async (ageMs: number): Promise<number> => {
-      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, Math.max(0, now - ageMs));
-      return Number(offsets.find((one) => one.partition === partition)?.offset ?? 0);
-    };
-    let ageMs = MEMORY_MS;
-    while (ageMs < now && (await offsetOf(ageMs)) > offset) ageMs *= AGE_STEP;
-    return Math.min(offset, await offsetOf(ageMs + MEMORY_MS));
   }
 
   async #commit(tenure: Tenure, { offset, metadata }: Position): Promise<void> {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { zstdDecompressSync } from "node:zlib";
-import { describe, expect, inject, test, vi } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { pino } from "pino";
 import { createClients } from "../../../../ingest/log/kafka/client.ts";
 import { packBatch } from "../../../../ingest/log/kafka/compression.ts";
@@ -52,18 +52,6 @@ describe("a record of which the log holds two", () => {
     });
     expect(twice.map(({ offset }) => offset)).toEqual([2, 2, 3]);
     expect(marksOf(twice)).toEqual([true, true, true]);
-  });
-
-  test("is told by an owner that comes long after both", async () => {
-    await using temp = await openKafkaLog({ brokers });
-    const realNow = Date.now.bind(Date);
-    const clock = vi.spyOn(Date, "now").mockImplementation(() => realNow() - 600_000);
-    for (const id of [1, 2, 1, 2]) await temp.log.append([eventRecord(0, block(id, "a"))]);
-    clock.mockRestore();
-    await temp.log.append([eventRecord(0, block(3, "a"))]);
-    await withPartition(temp.log, 0, ({ commit }) => commit({ offset: 2, metadata: "" }));
-    const log = await temp.reopen();
-    expect(marksOf(await readFrom(log, 0, 2))).toEqual([true, true, false]);
   });
 });
 
