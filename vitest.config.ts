@@ -21,7 +21,7 @@ if (!canRunStore) {
   );
 }
 const needsKafka = ["test/**/kafka/*.test.ts", "test/deployment/compose-run.test.ts"];
-const faultMatrix = "test/e2e/kafka/fault-matrix.test.ts";
+const faults = ["test/e2e/kafka/fault-matrix.test.ts", "test/ingest/log/kafka/faults.test.ts"];
 const noKafka = whyNoKafka();
 if (noKafka !== undefined) console.log(`not run: ${needsKafka.join(", ")}: ${noKafka}`);
 
@@ -85,8 +85,8 @@ export default defineConfig({
           name: "end-to-end",
           include: ["test/e2e/**/*.test.ts"],
           exclude: canRunStore ? needsKafka : [...needsKafka, ...needsStore],
-          // Each file starts services of its own and waits for them: it keeps a third of a core busy.
-          maxWorkers: 3,
+          // Each file starts services of its own; with three at a time one of them misses its idle moments.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 120_000,
@@ -117,7 +117,7 @@ export default defineConfig({
         test: {
           name: "kafka",
           include: noKafka === undefined ? ["test/**/kafka/*.test.ts"] : [],
-          exclude: [faultMatrix, ...(canRunStore ? [] : needsStore)],
+          exclude: [...faults, ...(canRunStore ? [] : needsStore)],
           ...(noKafka === undefined && { globalSetup: ["./test/support/kafka-setup.ts"] }),
           ...together,
           testTimeout: 240_000,
@@ -128,7 +128,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "fault-matrix",
-          include: canRunStore && noKafka === undefined ? [faultMatrix] : [],
+          include: canRunStore && noKafka === undefined ? faults : [],
           // Three brokers, six more processes and their load are enough for two cores, and pauses are measured.
           fileParallelism: false,
           sequence: { groupOrder: 3 },
