@@ -41,13 +41,22 @@ export function readPrefixes({ prefix0 = "", prefix1 = "", prefix2 = "", prefix3
   return [prefix0, prefix1, prefix2, prefix3] as const satisfies Prefixes;
 }
 
-/** The service's address without a slash at its end. Credentials in it would show; they have an option. */
-export function readApi({ api = DEFAULT_API }: Given): string {
-  const url = URL.parse(api);
+/** Labels as the parameters of a request, but for those that are empty. */
+export function prefixParameters(prefixes: Prefixes): [name: string, value: string][] {
+  return prefixes.flatMap((value, index) => (value === "" ? [] : [[`prefix${index}`, value]]));
+}
+
+/** Undefined for what is none. Credentials in it would show; they have an option. */
+export function readHttpUrl(given: string): URL | undefined {
+  const url = URL.parse(given);
   const isPlain = url !== null && url.username === "" && url.password === "";
-  if (isPlain && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") {
-    return url.href.replace(/\/+$/, "");
-  }
+  return isPlain && /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+/** The service's address without a slash at its end. */
+export function readApi({ api = DEFAULT_API }: Given): string {
+  const url = readHttpUrl(api);
+  if (url?.search === "" && url.hash === "") return url.href.replace(/\/+$/, "");
   throw new UsageError(`--api must be like ${DEFAULT_API}, without user, password or query`);
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { Prefixes } from "../search/request.ts";
+import { prefixParameters } from "./client-options.ts";
 import type { Line } from "./line-splitter.ts";
 import { tell } from "./output.ts";
 import { callService, isRetriable, refusal, type Reply } from "./service-call.ts";
@@ -33,10 +34,7 @@ export class LineSender {
 
   constructor(options: LineSenderOptions) {
     this.#options = options;
-    const labels = options.prefixes.map((value, index) => [`prefix${index}`, value] as const);
-    const query = new URLSearchParams(
-      labels.filter(([, value]) => value !== "").map((pair) => [...pair]),
-    );
+    const query = new URLSearchParams(prefixParameters(options.prefixes));
     this.#url = `${options.api}/api/ingest/v1${query.size > 0 ? `?${query.toString()}` : ""}`;
   }
 

@@ -5,6 +5,7 @@ import type { searchReply } from "../../schemas/api/search.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import { formatTimestamp } from "../../schemas/time.ts";
 import type { Prefixes, SearchType } from "../search/request.ts";
+import { prefixParameters } from "./client-options.ts";
 import { callService, isRetriable, refusal, type Reply } from "./service-call.ts";
 
 const POLL_MS = 1_000;
@@ -78,9 +79,7 @@ function readSnapshot(reply: Reply): SearchReply {
 
 function formOf({ customer, regex, prefixes, type, limit, begin, end }: SearchCall): string {
   const form = new URLSearchParams({ customer, regex, type });
-  prefixes.forEach((prefix, index) => {
-    if (prefix !== "") form.set(`prefix${index}`, prefix);
-  });
+  for (const [name, value] of prefixParameters(prefixes)) form.set(name, value);
   if (limit !== undefined) form.set("limit", String(limit));
   if (begin !== undefined) form.set("beginTime", formatTimestamp(begin));
   if (end !== undefined) form.set("endTime", formatTimestamp(end));

@@ -1,7 +1,7 @@
 // An HTTP resource as what a monitor looks at.
 import { LogboomError } from "../../../schemas/errors.ts";
 import { UsageError } from "../../cli-call.ts";
-import { readWhole, refuseMore } from "../client-options.ts";
+import { readHttpUrl, readWhole, refuseMore } from "../client-options.ts";
 import { reasonOf } from "../service-call.ts";
 import { readHeaders } from "./headers.ts";
 import type { Sections } from "./sections.ts";
@@ -59,9 +59,8 @@ export function readHttpSource(sections: Sections): Source {
 }
 
 function readUrl(given: string | undefined): URL {
-  const url = URL.parse(given ?? "");
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === "")
-    return url;
+  const url = readHttpUrl(given ?? "");
+  if (url !== undefined) return url;
   throw new UsageError("the source http takes a URL, http: or https:, without user and password");
 }
 

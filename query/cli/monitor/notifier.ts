@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LogboomError } from "../../../schemas/errors.ts";
 import { UsageError } from "../../cli-call.ts";
-import { refuseMore } from "../client-options.ts";
+import { readHttpUrl, refuseMore } from "../client-options.ts";
 import { write } from "../output.ts";
 import { readSecret } from "../secret.ts";
 import { reasonOf } from "../service-call.ts";
@@ -145,9 +145,8 @@ async function post(name: string, url: URL, headers: Headers, body: string): Pro
 }
 
 function readTarget(given: string): URL {
-  const url = URL.parse(given);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === "")
-    return url;
+  const url = readHttpUrl(given);
+  if (url !== undefined) return url;
   throw new UsageError("what is notified must be an http: or https: URL without user and password");
 }
 
