@@ -1,11 +1,17 @@
 // Ids that hold what they stand for, so that any query process, also one started anew, can serve them.
 import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import type { z } from "zod";
+import { z } from "zod";
 
 /** A query of the largest size, and room for the rest. */
 const MAX_BYTES = 256 * 1024;
 const CHECK_LENGTH = 12;
+
+/** A bigint as an id holds it. Times of the years 1 and 9999 lie beyond 64 bits. */
+export const writtenBigint = z
+  .string()
+  .regex(/^-?\d{1,24}$/)
+  .transform(BigInt);
 
 /** What an id holds beside its content: it is good for one customer and one use. */
 export interface OpaqueScope {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Principal } from "../../ingest/keys/permission.ts";
 import { formatTimestamp } from "../../schemas/time.ts";
 import type { Engine } from "../ask/engine.ts";
-import { openId, sealId } from "../ask/opaque.ts";
+import { openId, sealId, writtenBigint } from "../ask/opaque.ts";
 import { makeQuestion, type FoundEvent, type Place } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badField, readJsonObject, type Fields } from "../exchange/json-body.ts";
@@ -18,18 +18,13 @@ const NS_PER_MS = 1_000_000n;
 /** A smaller number counts seconds: as ms it would be before 1973. */
 const FIRST_MS = 100_000_000_000;
 
-const digits = z
-  .string()
-  // The years 1 and 9999 lie beyond 64 bits.
-  .regex(/^-?\d{1,24}$/)
-  .transform(BigInt);
 const cursorContent = z.object({
   /** The span of the first page: a later "now" would be another one. */
-  begin: digits,
-  end: digits,
-  time: digits,
-  ingested: digits,
-  tie: digits,
+  begin: writtenBigint,
+  end: writtenBigint,
+  time: writtenBigint,
+  ingested: writtenBigint,
+  tie: writtenBigint,
 });
 
 /** `/v1/logs/query` */

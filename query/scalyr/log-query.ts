@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Engine } from "../ask/engine.ts";
-import { openId, sealId } from "../ask/opaque.ts";
+import { openId, sealId, writtenBigint } from "../ask/opaque.ts";
 import type { FoundEvent, Order } from "../ask/question.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import { badField } from "../exchange/json-body.ts";
@@ -15,18 +15,13 @@ const MAX_MATCHES = 5_000;
 const MAX_COLUMNS = 100;
 const DEFAULT_SEVERITY = 3;
 
-const digits = z
-  .string()
-  // The years 1 and 9999 lie beyond 64 bits.
-  .regex(/^-?\d{1,24}$/)
-  .transform(BigInt);
 const continuation = z.object({
   order: z.enum(["newest", "oldest"]),
-  begin: digits,
-  end: digits,
-  time: digits,
-  ingested: digits,
-  tie: digits,
+  begin: writtenBigint,
+  end: writtenBigint,
+  time: writtenBigint,
+  ingested: writtenBigint,
+  tie: writtenBigint,
 });
 
 /** `/api/query` */
