@@ -1,11 +1,10 @@
 // Makes a string of bytes once where a body repeats it: names of fields, and values such as a log's attributes.
+import { FNV_START, hashByte } from "./fnv.ts";
 
 /** Longer texts are made each time. */
 const MAX_LENGTH = 64;
 /** A power of two. Texts that meet at a place take turns. */
 const PLACES = 256;
-const FNV_START = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 
 export class KnownTexts {
   readonly #places: (string | undefined)[] = [];
@@ -16,7 +15,7 @@ export class KnownTexts {
     if (length > MAX_LENGTH) return bytes.toString("latin1", start, end);
     let hash = FNV_START;
     for (let index = start; index < end; index++) {
-      hash = Math.imul(hash ^ (bytes[index] ?? 0), FNV_PRIME);
+      hash = hashByte(hash, bytes[index] ?? 0);
     }
     const place = (hash ^ (hash >>> 16)) & (PLACES - 1);
     const known = this.#places[place];

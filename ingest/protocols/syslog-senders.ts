@@ -1,4 +1,5 @@
 // Remembers what was read from the headers of syslog lines, by their bytes but for the time.
+import { FNV_START, hashByte } from "./fnv.ts";
 
 const BLANK = 0x20;
 const CLOSE_BRACKET = 0x5d;
@@ -8,8 +9,6 @@ const MAX_TIME_BYTES = 40;
 /** Beyond either the memory, some 30 MiB at most, starts anew. */
 const MAX_SENDERS = 10_000;
 const MAX_NAMES_BYTES = 2 * 1024 * 1024;
-const FNV_START = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 
 /** Where the parts of a line's header are: `<PRI>1 `, the time, and what stands up to the first `]`. */
 export interface HeaderPlace {
@@ -40,7 +39,7 @@ export class SyslogSenders<Sender> {
     let byte = line[0];
     while (byte !== BLANK) {
       if (byte === undefined || position > MAX_NAME_BYTES) return undefined;
-      hash = Math.imul(hash ^ byte, FNV_PRIME);
+      hash = hashByte(hash, byte);
       byte = line[++position];
     }
     const timeStart = position + 1;
@@ -53,7 +52,7 @@ export class SyslogSenders<Sender> {
     do {
       byte = line[position++];
       if (byte === undefined || position > MAX_NAME_BYTES) return undefined;
-      hash = Math.imul(hash ^ byte, FNV_PRIME);
+      hash = hashByte(hash, byte);
     } while (byte !== CLOSE_BRACKET);
     return { timeStart, timeEnd, end: position, hash };
   }
