@@ -16,6 +16,8 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { createClients } from "../../ingest/log/kafka/client.ts";
 import { findFreePort, startWatchdog } from "./service.ts";
 
 /** LOGBOOM_TEST_KAFKA_VERSION takes another: docs/kafka.md names the oldest that is supported. */
@@ -112,6 +114,28 @@ export class KafkaCluster implements AsyncDisposable {
     const from = readFileSync(join(node.dir, "out.log")).length;
     this.#boot(node);
     await waitUntilServing(node, from);
+  }
+
+  /** Until then another broker that goes away may leave partitions without their majority. */
+  async waitUntilInSync(): Promise<void> {
+    const admin = createClients({ brokers: this.brokers }, pino({ level: "silent" })).admin();
+    await admin.connect();
+    try {
+      const deadline = performance.now() + bootTimeoutMs;
+      for (;;) {
+        const { topics } = await admin.fetchTopicMetadata();
+        const behind = topics.flatMap(({ name, partitions }) =>
+          partitions
+            .filter(({ isr, replicas }) => isr.length < replicas.length)
+            .map(({ partitionId }) => `${name}/${partitionId}`),
+        );
+        if (behind.length === 0) return;
+        if (performance.now() > deadline) throw new Error(`not in sync: ${behind.join(", ")}`);
+        await sleep(100);
+      }
+    } finally {
+      await admin.disconnect();
+    }
   }
 
   /** Stops a broker's process without closing anything, as a machine that hangs. */

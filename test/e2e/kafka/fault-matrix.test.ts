@@ -74,6 +74,7 @@ const faults: Readonly<Record<string, (round: number) => Promise<void>>> = {
     for (const id of [1, 2, 3]) {
       await cluster.kafka.kill(id, "SIGTERM");
       await cluster.kafka.restart(id);
+      await cluster.kafka.waitUntilInSync();
     }
     for (const name of stageNames) {
       expect(await cluster.stage(name).end("SIGTERM"), name).toBe(0);
@@ -104,6 +105,7 @@ test(
         await faults[name]?.(round);
         await load.waitForProgress();
         await stalls.waitUntilAllMove();
+        await cluster.kafka.waitUntilInSync();
         console.log(`${name}: ${((performance.now() - begin) / 1000).toFixed(0)} s`);
         stalled.set(name, Math.max(stalled.get(name) ?? 0, stalls.takeLongestSeconds()));
       }

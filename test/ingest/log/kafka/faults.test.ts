@@ -115,10 +115,12 @@ test(
       await waitForProgress(sending);
       await cluster.restart(killed);
       await waitForProgress(sending);
+      await cluster.waitUntilInSync();
       cluster.freeze(frozen);
       await sleep(freezeMs);
       cluster.thaw(frozen);
       await waitForProgress(sending);
+      await cluster.waitUntilInSync();
     }
     await sending.stop();
     await waitUntilUp(temp.log);
@@ -173,6 +175,7 @@ test(
       }
       await goThrough(`with ${id} again`);
       await waitUntilUp(log);
+      await cluster.waitUntilInSync();
     }
     await consumption.close();
   },
