@@ -217,7 +217,7 @@ export const environment = {
     .describe("a search that nobody polls for so long stops"),
   LOGBOOM_SEARCH_CONCURRENCY: whole(1, 256)
     .default(availableParallelism())
-    .describe("statements that searches run in the store at a time"),
+    .describe("threads of the store that searches use at a time"),
   LOGBOOM_SEARCH_CUSTOMER_SCANS: whole(1, 10_000)
     .default(50)
     .describe("searches of one customer that scan or wait for it at a time; more get 429"),

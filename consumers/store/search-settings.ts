@@ -7,7 +7,7 @@ export const searchSettings = {
   cancel_http_readonly_queries_on_client_close: 1,
   // else the regex is evaluated before the prefixes: four times the bytes
   move_primary_key_columns_to_end_of_prewhere: 0,
-  // a pool of one-thread queries beats one query of many threads twofold
+  // of what is asked beside the pool of statements, which gives each its own
   max_threads: 1,
   max_execution_time: 120,
   use_query_cache: 0,

@@ -31,6 +31,12 @@ interface EngineOptions {
 
 type Row = readonly unknown[];
 
+/** A statement's turn in the pool. */
+interface Turn {
+  readonly signal: AbortSignal;
+  readonly threads: number;
+}
+
 /**
  * All methods throw LogboomError: TOO_LARGE for an answer beyond the bounds, UNAVAILABLE when the store does not
  * answer (in time), or the signal's reason.
@@ -59,10 +65,12 @@ export class Engine {
     let doneBlocks = 0;
     try {
       for (const [index, slice] of ordered.entries()) {
-        while (waiting.length < ordered.length && waiting.length < index + this.#pool.limit) {
+        // Most pages are full with the first slice.
+        const ahead = index === 0 ? 1 : this.#pool.width;
+        while (waiting.length < ordered.length && waiting.length < index + ahead) {
           const next = ordered[waiting.length] as Slice;
-          const task = this.#run(question, name, next.bytes, running, () =>
-            this.#findIn(narrowed, next, page, signal),
+          const task = this.#run(question, name, next.bytes, running, (threads) =>
+            this.#findIn(narrowed, next, page, { signal, threads }),
           );
           // Whoever awaits it gets the failure; nobody awaits what is not needed any more.
           task.catch(() => undefined);
@@ -102,17 +110,17 @@ export class Engine {
     const work = async (): Promise<void> => {
       for (let slice = parts[next++]; slice !== undefined; slice = parts[next++]) {
         const part = slice;
-        await this.#run(question, name, part.bytes, running, () =>
+        await this.#run(question, name, part.bytes, running, (threads) =>
           question.search.isExact
-            ? this.#groupIn(question, part, grouping, fold, signal)
-            : this.#decideIn(question, part, grouping, fold, signal),
+            ? this.#groupIn(question, part, grouping, fold, { signal, threads })
+            : this.#decideIn(question, part, grouping, fold, { signal, threads }),
         );
         doneBlocks += part.blocks;
         asking.onProgress?.({ doneBlocks, blocks });
       }
     };
     try {
-      await Promise.all(Array.from({ length: this.#pool.limit }, work));
+      await Promise.all(Array.from({ length: this.#pool.width }, work));
     } finally {
       // Where one part fails, the others are for nothing.
       stop.abort(new Error("a part of the answer failed"));
@@ -148,8 +156,8 @@ export class Engine {
     const hours = slices.length === 0 ? undefined : join(slices);
     const statement = compile(questions.map((question) => eventsOf(question, hours)));
     const bytes = (hours?.bytes ?? 0) * questions.length;
-    const rows = await this.#run(first, randomUUID(), bytes, asking, () =>
-      this.#readAll(statement, asking.signal),
+    const rows = await this.#run(first, randomUUID(), bytes, asking, (threads) =>
+      this.#readAll(statement, { signal: asking.signal, threads }),
     );
     asking.onProgress?.({ doneBlocks: blocks, blocks });
     return rows;
@@ -174,14 +182,14 @@ export class Engine {
     name: string,
     bytes: number,
     { signal, onStatement }: Asking,
-    task: () => Promise<Result>,
+    task: (threads: number) => Promise<Result>,
   ): Promise<Result> {
     return askStore(signal, () =>
-      this.#pool.run(customer, name, bytes, async () => {
+      this.#pool.run(customer, name, bytes, async (threads) => {
         signal.throwIfAborted();
         const startedAt = performance.now();
         try {
-          return await task();
+          return await task(threads);
         } finally {
           onStatement?.(performance.now() - startedAt);
         }
@@ -189,17 +197,12 @@ export class Engine {
     );
   }
 
-  async #findIn(
-    question: Question,
-    hours: Hours,
-    page: Page,
-    signal: AbortSignal,
-  ): Promise<FoundEvent[]> {
+  async #findIn(question: Question, hours: Hours, page: Page, turn: Turn): Promise<FoundEvent[]> {
     const statement = eventsStatement(question, hours, page);
     const { isExact, check } = question.search;
-    if (isExact) return (await this.#readAll(statement, signal)).map(toEvent);
+    if (isExact) return (await this.#readAll(statement, turn)).map(toEvent);
     const found: FoundEvent[] = [];
-    await this.#readEach(statement, signal, (row) => {
+    await this.#readEach(statement, turn, (row) => {
       const event = toEvent(row);
       if (check({ ...event, message: Buffer.from(event.message) })) found.push(event);
       return found.length < page.limit;
@@ -212,9 +215,9 @@ export class Engine {
     hours: Hours,
     grouping: Grouping,
     fold: Fold,
-    signal: AbortSignal,
+    turn: Turn,
   ): Promise<void> {
-    const rows = await this.#readAll(groupsStatement(question, hours, grouping), signal);
+    const rows = await this.#readAll(groupsStatement(question, hours, grouping), turn);
     for (const row of rows) fold.addGroup(readGroup(row, grouping));
   }
 
@@ -224,14 +227,14 @@ export class Engine {
     hours: Hours,
     grouping: Grouping,
     fold: Fold,
-    signal: AbortSignal,
+    turn: Turn,
   ): Promise<void> {
     const keys = grouping.keys ?? [];
     const measures = grouping.measures ?? [];
     const { check } = question.search;
     // A slice that fails is read again: only a whole one counts.
     const part = new Fold(grouping);
-    await this.#readEach(candidatesStatement(question, hours, grouping), signal, (row) => {
+    await this.#readEach(candidatesStatement(question, hours, grouping), turn, (row) => {
       const event = toEvent(row);
       const message = Buffer.from(event.message);
       if (!check({ ...event, message })) return true;
@@ -252,8 +255,8 @@ export class Engine {
     fold.absorb(part);
   }
 
-  async #readAll(statement: SqlFragment, signal: AbortSignal): Promise<Row[]> {
-    const result = await this.#ask(statement, signal, {
+  async #readAll(statement: SqlFragment, turn: Turn): Promise<Row[]> {
+    const result = await this.#ask(statement, turn, {
       // Until the end is known nothing is sent, so a failure is a failure and not a cut answer.
       wait_end_of_query: 1,
       max_result_bytes: String(MAX_RESULT_BYTES),
@@ -263,12 +266,8 @@ export class Engine {
   }
 
   /** @param onRow says whether it wants more */
-  async #readEach(
-    statement: SqlFragment,
-    signal: AbortSignal,
-    onRow: (row: Row) => boolean,
-  ): Promise<void> {
-    const result = await this.#ask(statement, signal, {});
+  async #readEach(statement: SqlFragment, turn: Turn, onRow: (row: Row) => boolean): Promise<void> {
+    const result = await this.#ask(statement, turn, {});
     try {
       for await (const rows of result.stream<Row>()) {
         for (const row of rows) {
@@ -283,7 +282,7 @@ export class Engine {
 
   #ask(
     { text, params }: SqlFragment,
-    signal: AbortSignal,
+    { signal, threads }: Turn,
     settings: Record<string, string | number>,
   ) {
     return this.#store.query({
@@ -293,6 +292,7 @@ export class Engine {
       abort_signal: signal,
       clickhouse_settings: {
         ...settings,
+        max_threads: threads,
         max_rows_to_group_by: String(MAX_GROUPS),
         group_by_overflow_mode: "throw",
         max_bytes_before_external_sort: String(MAX_SORT_BYTES),

@@ -234,7 +234,7 @@ function ask(
     format: "JSONCompactEachRow",
     query_id: job.queryId,
     abort_signal: job.signal,
-    clickhouse_settings: job.threads > 1 ? { ...settings, max_threads: job.threads } : settings,
+    clickhouse_settings: { ...settings, max_threads: job.threads },
   });
 }
 

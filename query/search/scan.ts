@@ -24,12 +24,6 @@ import type { StatementPool } from "./statement-pool.ts";
 import type { Finds } from "./tally.ts";
 
 const FULL_PROGRESS = 2 ** 32;
-const MEBIBYTE = 1024 * 1024;
-const FIRST_PRUNED_BYTES = 128 * MEBIBYTE;
-/** Below, starting threads takes longer than they save. */
-const MANY_THREADS_BYTES = 8 * MEBIBYTE;
-/** What the store's users may ask for (schemas/users.sql). */
-const MAX_THREADS = 4;
 /** The index holds texts of four bytes (schemas/tables/001-events.sql). */
 const INDEXED_BYTES = 4;
 
@@ -82,8 +76,6 @@ export class Scan {
   #running: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #isShown = false;
-  /** While slices are scanned one by one. */
-  #isFillingAlone = false;
 
   constructor(options: ScanOptions) {
     this.#options = options;
@@ -208,7 +200,7 @@ export class Scan {
       const plan = (this.#plan ??= await this.#makePlan(signal));
       if (isList(this.#options.request)) await this.#fillAlone(plan, stop);
       const work = () => this.#work(plan, stop);
-      await Promise.all(Array.from({ length: this.#options.pool.limit }, work));
+      await Promise.all(Array.from({ length: this.#options.pool.width }, work));
       if (this.#failure !== undefined || (signal.aborted && !this.#answer.isCertain)) return;
       this.#isComplete = true;
       instruments.logboom_search_seconds.observe((performance.now() - this.#startedAt) / 1000);
@@ -253,7 +245,6 @@ export class Scan {
   async #fillAlone(plan: Plan, stop: AbortController): Promise<void> {
     const { limit } = this.#options.request;
     let isNearlyFull = true;
-    this.#isFillingAlone = true;
     while (isNearlyFull && (await this.#scanNext(plan, stop))) {
       const { wanted } = this.#answer;
       const next = plan.slices[this.#states.indexOf("waiting")];
@@ -262,7 +253,6 @@ export class Scan {
         .reduce((sum, { bytes }) => sum + bytes, 0);
       isNearlyFull = (next?.bytes ?? 0) * (limit - wanted) >= scannedBytes * wanted;
     }
-    this.#isFillingAlone = false;
   }
 
   /** Takes slices, newest first, until none is left or the answer is certain. */
@@ -341,7 +331,7 @@ export class Scan {
     const { request, compiled, store, pool, instruments } = this.#options;
     const { customer, fullHash } = request;
     const outcome = await attempt(signal, () =>
-      pool.run(customer, fullHash, slice.bytes, () => {
+      pool.run(customer, fullHash, slice.bytes, (threads) => {
         signal.throwIfAborted();
         return runSlice({
           store,
@@ -351,7 +341,7 @@ export class Scan {
           slice,
           layout,
           limit: this.#limitOf(request),
-          threads: this.#threadsFor(slice),
+          threads,
           signal,
           queryId: `${fullHash.slice(0, 16)}-${index}-${randomUUID()}`,
         });
@@ -362,13 +352,6 @@ export class Scan {
     this.#scannedBytes += scannedBytes;
     instruments.logboom_search_scanned_bytes_total.inc(scannedBytes);
     return outcome.finds;
-  }
-
-  /** Statements of one thread cost the least; but one that nothing runs beside would be long about it. */
-  #threadsFor({ bytes }: Slice): number {
-    const isAlone = this.#isFillingAlone || !this.#states.includes("waiting");
-    if (!isAlone || bytes < MANY_THREADS_BYTES) return 1;
-    return Math.min(this.#options.pool.limit, MAX_THREADS);
   }
 
   /** Events to be asked for; of keys always all, since newer slices may have found the same ones. */
@@ -395,7 +378,7 @@ export function sliceOptions(request: SearchRequest, compiled: CompiledSearch): 
   return {
     largestBytes,
     // A count is certain only with the last slice, and newest events of keys mostly are: no need to begin small.
-    ...(!isList(request) && isPrunedByIndex(compiled) && { firstBytes: FIRST_PRUNED_BYTES }),
+    ...(!isList(request) && isPrunedByIndex(compiled) && { firstBytes: largestBytes }),
     // What no other search would find yet is not counted either.
     isCounted: ({ isSettled, oldest, newest }: Hour) =>
       isOfAll && isSettled && isInOneBin(request, oldest, newest),

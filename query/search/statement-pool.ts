@@ -1,9 +1,9 @@
-// Lets searches run a bounded number of statements, so that each customer gets a fair share of the reading.
+// Shares a bounded number of the store's threads among the statements of searches: to each customer a fair part of the reading.
 
 interface Waiting {
   readonly search: string;
   readonly bytes: number;
-  readonly start: () => void;
+  readonly start: (threads: number) => void;
 }
 
 interface Customer {
@@ -12,21 +12,31 @@ interface Customer {
   spentBytes: number;
 }
 
-/** Statements of one thread each: as many at a time as there are cores beat one statement of many threads. */
+/** What the store's users may ask for (schemas/users.sql). */
+const MAX_THREADS = 4;
+/** Below, starting threads takes longer than they save. */
+const MANY_THREADS_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A statement has as many threads as are free when its turn comes, up to four. One after the other over large slices they
+ * cost no more than many of one thread over small ones, and something can be shown sooner.
+ */
 export class StatementPool {
-  readonly #limit: number;
+  readonly #threads: number;
   /** Customers with statements that wait. */
   readonly #customers = new Map<string, Customer>();
-  #running = 0;
+  #freeThreads: number;
   /** Where the customer stood whose statement was started last: who comes anew starts there. */
   #spentBytes = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(threads: number) {
+    this.#threads = threads;
+    this.#freeThreads = threads;
   }
 
-  get limit(): number {
-    return this.#limit;
+  /** How many statements one search should ask for at a time: those that can run, and one that follows. */
+  get width(): number {
+    return Math.ceil(this.#threads / MAX_THREADS) + 1;
   }
 
   /**
@@ -34,22 +44,35 @@ export class StatementPool {
    * within the customer of the search that was served least recently.
    *
    * @param bytes that the task reads at most
+   * @param task is given the number of its threads
    */
   async run<Result>(
     customer: string,
     search: string,
     bytes: number,
-    task: () => Promise<Result>,
+    task: (threads: number) => Promise<Result>,
   ): Promise<Result> {
-    if (this.#running < this.#limit) this.#running++;
-    else await new Promise<void>((start) => this.#enqueue(customer, { search, bytes, start }));
+    const threads =
+      this.#freeThreads > 0
+        ? this.#take(bytes)
+        : await new Promise<number>((start) => this.#enqueue(customer, { search, bytes, start }));
     try {
-      return await task();
+      return await task(threads);
     } finally {
-      const next = this.#takeNext();
-      if (next === undefined) this.#running--;
-      else next.start();
+      this.#freeThreads += threads;
+      while (this.#freeThreads > 0) {
+        const next = this.#takeNext();
+        if (next === undefined) break;
+        next.start(this.#take(next.bytes));
+      }
     }
+  }
+
+  #take(bytes: number): number {
+    const most = bytes < MANY_THREADS_BYTES ? 1 : MAX_THREADS;
+    const threads = Math.min(most, this.#freeThreads);
+    this.#freeThreads -= threads;
+    return threads;
   }
 
   #enqueue(name: string, waiting: Waiting): void {

@@ -76,3 +76,29 @@ test("no more run at a time than the limit, and a failure passes the turn on", a
   expect(mostAtATime()).toBe(2);
   expect(order).toHaveLength(9);
 });
+
+test("a large statement has the threads that are free, up to four, and a small one has one", async () => {
+  const pool = new StatementPool(7);
+  const given: Record<string, number> = {};
+  const large = 64 * 1024 * 1024;
+  const ends: (() => void)[] = [];
+  const run = (name: string, bytes: number) =>
+    pool.run("acme", "s", bytes, async (threads) => {
+      given[name] = threads;
+      await new Promise<void>((resolve) => ends.push(resolve));
+    });
+  const [first, ...others] = [
+    run("first", large),
+    run("small", 1000),
+    run("second", large),
+    run("third", large),
+  ];
+  expect(given).toEqual({ first: 4, small: 1, second: 2 });
+  ends[0]?.();
+  await first;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(given).toEqual({ first: 4, small: 1, second: 2, third: 4 });
+  for (const end of ends) end();
+  await Promise.all(others);
+  expect(pool.width).toBe(3);
+});
