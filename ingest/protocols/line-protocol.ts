@@ -34,6 +34,8 @@ export interface LineProtocol {
   readonly overflow: "split" | "cut" | "drop";
   /** Whether a message may have its length in front instead of a line break behind (RFC 6587). */
   readonly countsOctets?: boolean;
+  /** Whether nothing of a line's bytes is needed once its handler has returned; else they may be kept for a while. */
+  readonly keepsNoBytes?: boolean;
   /** The handler of a new connection, or of the datagrams of a port. */
   open(sink: LineSink): LineHandler;
 }

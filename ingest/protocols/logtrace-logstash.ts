@@ -8,6 +8,7 @@ export function logtraceLogstash(defaultKey: string | undefined): LineProtocol {
   return {
     name: "logtrace-logstash",
     overflow: "drop",
+    keepsNoBytes: true,
     open: (sink) => (line) => {
       if (line.length > 0) take(line, sink, defaultKey);
     },

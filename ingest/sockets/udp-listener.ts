@@ -1,10 +1,11 @@
 // A UDP port of one line protocol: each datagram is a line, or a few; what does not fit is dropped and counted.
 import { createSocket, type Socket } from "node:dgram";
-import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LineProtocol, LineSink } from "../protocols/line-protocol.ts";
 import { splitLines } from "../protocols/lines.ts";
+import { readUdpRows } from "./udp-table.ts";
+import { openWaiting, type ReadWaiting } from "./waiting-datagrams.ts";
 
 const LF = 0x0a;
 /** A burst waits in the kernel for so long as this has room; the system may allow less. */
@@ -24,7 +25,8 @@ interface UdpListenerOptions {
 
 export class UdpListener {
   readonly #socket: Socket;
-  readonly #onLost: (count: number) => void;
+  readonly #options: UdpListenerOptions;
+  #readWaiting: ReadWaiting | undefined;
   #received = 0;
   #lost = 0;
   #isClosed = false;
@@ -37,29 +39,41 @@ export class UdpListener {
         listener.#socket.off("error", reject);
         // A datagram that cannot be received is lost, as any may be.
         listener.#socket.on("error", () => {});
+        listener.#readWaiting = openWaiting(listener.#socket);
         resolve();
       });
     });
     return listener;
   }
 
-  private constructor({ host, protocol, sink, isFull, onLost }: UdpListenerOptions) {
-    this.#onLost = onLost;
+  private constructor(options: UdpListenerOptions) {
+    this.#options = options;
     this.#socket = createSocket({
-      type: isIPv6(host) ? "udp6" : "udp4",
+      type: isIPv6(options.host) ? "udp6" : "udp4",
       recvBufferSize: RECEIVE_BUFFER_BYTES,
     });
+    const { keepsNoBytes = false } = options.protocol;
+    const takeWaiting = (datagram: Buffer): void => {
+      this.#take(keepsNoBytes ? datagram : Buffer.from(datagram));
+    };
     this.#socket.on("message", (datagram) => {
-      this.#received++;
-      // Senders cannot be made to wait.
-      if (isFull()) sink.drop("overloaded");
-      else {
-        // Datagrams of many senders come here: nothing is remembered from one to the next.
-        const handle = protocol.open(sink);
-        if (datagram.includes(LF)) for (const line of splitLines(datagram)) handle(line, false);
-        else if (datagram.length > 0) handle(datagram, false);
-      }
+      this.#take(datagram);
+      this.#readWaiting?.(takeWaiting);
     });
+  }
+
+  #take(datagram: Buffer): void {
+    const { protocol, sink, isFull } = this.#options;
+    this.#received++;
+    // Senders cannot be made to wait.
+    if (isFull()) {
+      sink.drop("overloaded");
+      return;
+    }
+    // Datagrams of many senders come here: nothing is remembered from one to the next.
+    const handle = protocol.open(sink);
+    if (datagram.includes(LF)) for (const line of splitLines(datagram)) handle(line, false);
+    else if (datagram.length > 0) handle(datagram, false);
   }
 
   get port(): number {
@@ -70,8 +84,8 @@ export class UdpListener {
   refresh(): void {
     // A scrape may come while the last of it is drained.
     if (this.#isClosed) return;
-    const lost = readKernelDrops(this.#socket.address());
-    if (lost > this.#lost) this.#onLost(lost - this.#lost);
+    const lost = readUdpRows(this.#socket).reduce((sum, { dropped }) => sum + dropped, 0);
+    if (lost > this.#lost) this.#options.onLost(lost - this.#lost);
     this.#lost = lost;
   }
 
@@ -86,19 +100,5 @@ export class UdpListener {
     this.refresh();
     this.#isClosed = true;
     await new Promise<void>((resolve) => this.#socket.close(resolve));
-  }
-}
-
-/** The last column of the port's row in Linux's table of sockets (proc_net); 0 where there is none. */
-function readKernelDrops({ family, port }: { family: string; port: number }): number {
-  const place = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  try {
-    return readFileSync(family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp", "latin1")
-      .split("\n")
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, local = ""]) => local.endsWith(place))
-      .reduce((sum, columns) => sum + Number(columns.at(-1)), 0);
-  } catch {
-    return 0;
   }
 }

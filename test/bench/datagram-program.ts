@@ -1,4 +1,4 @@
-// A bare UDP socket of Node.js that counts datagrams and does nothing with them: the least that a door over UDP costs.
+// A bare UDP socket of Node.js that counts datagrams and does nothing with them.
 import { createSocket } from "node:dgram";
 
 /** What the program answers to any message. */

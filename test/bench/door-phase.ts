@@ -94,7 +94,7 @@ function bodiesOf(form: DoorForm, all: readonly BenchEvent[], round: number): Bu
   return bodies;
 }
 
-/** CPU microseconds that a bare socket takes for a datagram of the same ones: no door over UDP can take less. */
+/** CPU microseconds that a bare socket of Node.js takes for a datagram of the same ones, each handed over by itself. */
 async function measureBare(
   bare: MeasuredProcess<DatagramState>,
   bodies: readonly Buffer[],
@@ -170,7 +170,7 @@ function reportCosts(
       const row = [form.name, form.eventsPerRequest, cost, ratio, form.target, verdict];
       if (form.over !== "udp") return [row];
       const floor = quantile(floors, 0.5);
-      return [row, ["  of it a bare socket", 1, floor, floor / base, "", ""]];
+      return [row, ["  a bare socket of Node.js", 1, floor, floor / base, "", ""]];
     }),
   );
 }
