@@ -130,5 +130,5 @@ export function formatTimestamp(nanoseconds: bigint): string {
 
 /** An event's time: a decimal count of ns since the epoch, or any form of {@link parseTimestamp}. */
 export function parseEventTime(text: string): bigint | undefined {
-  return /^\d{1,19}$/.test(text) ? BigInt(text) : parseTimestamp(text);
+  return parsePlain(text) ?? (/^\d{1,19}$/.test(text) ? BigInt(text) : parseAny(text));
 }

@@ -62,12 +62,12 @@ function attributesOf(
 ): Record<string, string> | undefined {
   let attributes: Record<string, string> | undefined;
   for (const name in more) {
-    if (own.has(name)) continue;
+    if (own.has(name) || Object.hasOwn(fields, name)) continue;
     attributes ??= {};
-    flatten(attributes, name, Object.hasOwn(fields, name) ? fields[name] : more[name], 1);
+    flatten(attributes, name, more[name], 1);
   }
   for (const name in fields) {
-    if (own.has(name) || (more !== none && Object.hasOwn(more, name))) continue;
+    if (own.has(name)) continue;
     attributes ??= {};
     flatten(attributes, name, fields[name], 1);
   }
@@ -88,7 +88,9 @@ function flatten(
 }
 
 function asText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  if (typeof value === "string") return value;
+  // As JSON writes it, without a call of its writer.
+  return Number.isFinite(value) ? String(value) : JSON.stringify(value);
 }
 
 /** ISO 8601, or since the epoch a number of seconds or ms, or digits of seconds, ms or ns; absent, the time of arrival. */
@@ -111,7 +113,8 @@ function readTime(value: unknown, index: number): bigint | undefined {
 
 /** Digits are told apart by how many there are, as KQL does: up to 11 count seconds, up to 14 ms, more ns. */
 function textTime(value: string): bigint | undefined {
-  return /^\d{1,14}$/.test(value) ? numericTime(Number(value)) : parseEventTime(value);
+  const isShort = value.length <= 14 && /^\d+$/.test(value);
+  return isShort ? numericTime(Number(value)) : parseEventTime(value);
 }
 
 function numericTime(value: number): bigint | undefined {

@@ -221,6 +221,13 @@ describe("a Logstash line", () => {
     else expect(taken).toMatchObject(expected);
   });
 
+  test("has its numbers as JSON writes them", () => {
+    const line = '{"message":"m","a":-0,"b":1e21,"c":1e400,"d":0.10,"e":{"f":-7}}';
+    expect(take(line)).toMatchObject({
+      attributes: { a: "0", b: "1e+21", c: "null", d: "0.1", "e.f": "-7" },
+    });
+  });
+
   test("that is empty is nothing", () => {
     expect(take("")).toBeUndefined();
   });
