@@ -33,16 +33,18 @@ function scalarsIn(root: Json): string[] {
   const open: Json[] = [root];
   for (let json = open.pop(); json !== undefined; json = open.pop()) {
     if (json.kind === "text" || json.kind === "scalar") texts.push(json.text);
-    else if (json.kind === "array") open.push(...json.items.toReversed());
-    else if (json.kind === "object") {
-      open.push(
-        ...membersOf(json)
-          .map(([, value]) => value)
-          .toReversed(),
-      );
+    else {
+      const inner = innerOf(json);
+      // One by one: a call cannot have as many arguments as a message may have values.
+      for (let at = inner.length - 1; at >= 0; at -= 1) open.push(inner[at] as Json);
     }
   }
   return texts;
+}
+
+function innerOf(json: Json): readonly Json[] {
+  if (json.kind === "array") return json.items;
+  return json.kind === "object" ? membersOf(json).map(([, value]) => value) : [];
 }
 
 /** Array(String), of a message. */

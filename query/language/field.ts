@@ -28,7 +28,7 @@ export type Field =
   | { readonly kind: "json"; readonly path: readonly string[] }
   /** The value in the first `key=value`, `key="value"` or `key='value'` of the message. */
   | { readonly kind: "pair"; readonly key: string }
-  /** The scalars at any depth below these keys of a message that is a JSON object, or below their names with dots. */
+  /** The scalars at any depth below these keys (none: all) of a message that is a JSON object, or below their names with dots. */
   | { readonly kind: "below"; readonly path: readonly string[] }
   /** The values of the message's pairs whose keys begin with this and a dot. */
   | { readonly kind: "pairsBelow"; readonly prefix: string }

@@ -1,7 +1,8 @@
 // The parser of Loggly's search language: what stands in `q` becomes a predicate.
 //
 // Lucene's syntax with words in any case. Decisions where the vendor's documents are silent:
-// - a bare term is looked for in the message as received, the host, the app and the tags;
+// - a bare term is looked for in the message as received, the host, the app, and the values of all attributes: the tags,
+//   what syslog and HTTP say, and whatever other doors put there; of JSON whose letters are escaped, also in the values;
 // - text is found by whole words, numbers by their value, tags as a whole;
 // - an expression between slashes covers whole words, in any case; "*" covers no blanks;
 // - what is neither json., syslog., http., tag nor logtype is a field of the JSON, or an attribute.
@@ -31,7 +32,7 @@ import {
   type QueryCursor,
 } from "./query-cursor.ts";
 import { compileRe2 } from "./re2-regex.ts";
-import { globbed, globbedWords, phrase, type Glob } from "./text-pattern.ts";
+import { containing, globbed, globbedWords, phrase, type Glob } from "./text-pattern.ts";
 
 /**
  * Parses a query.
@@ -213,13 +214,18 @@ function testOf(glob: Glob, isQuoted: boolean): Test {
   };
 }
 
-/** In the message and in the labels that the door fills: host, app, tags. */
+/** Python, for one, writes letters outside ASCII so; all other escapes of JSON stand between words. */
+const hasEscapedLetters: Predicate = { kind: "match", pattern: containing("\\u", false) };
+
+/** In the message, in the labels that the door fills (host, app, tags), and in any attribute. */
 function askAnywhere(test: Test): Predicate {
   return or(
     ask({ kind: "message" }, test),
     ask({ kind: "label", index: 0 }, test),
     ask({ kind: "label", index: 1 }, test),
     ask({ kind: "label", index: 2 }, test),
+    ask({ kind: "anyAttribute" }, test),
+    and(hasEscapedLetters, ask({ kind: "below", path: [] }, test)),
   );
 }
 

@@ -124,7 +124,8 @@ export function nameClause(field: Field): Clause | undefined {
       return name !== undefined && isPlain(name) ? [`${key}"`, `${name}"`, escape] : [];
     }
     case "below": {
-      const key = field.path.at(-1) ?? "";
+      const key = field.path.at(-1);
+      if (key === undefined) return [];
       const name = `${field.path.join(".")}.`;
       return isPlain(name) ? [`${key}"`, `"${name}`, escape] : [];
     }

@@ -206,6 +206,27 @@ describe("figures", () => {
     expect((await get("/apiv2/events/count?q=*&from=-10m&until=-5m")).json).toEqual({ count: 5 });
   });
 
+  test("of a word that only attributes hold are alike, whatever is asked", async () => {
+    const q = "q=error";
+    expect((await get(`/apiv2/events/count?${q}`)).json).toEqual({ count: 40 });
+    expect((await get(`/apiv2/fields/syslog.host?${q}`)).json).toEqual({
+      "syslog.host": [{ term: "web", count: 40 }],
+      unique_field_count: 1,
+      total_events: 40,
+    });
+    expect((await get(`/apiv2/fields?${q}`)).json).toMatchObject({ total_events: 40 });
+    expect((await get(`/apiv2/stats/value_count/syslog.host?${q}`)).json).toEqual({
+      value_count: 40,
+    });
+    const { json } = await get(`/apiv2/events/iterate?${q}&size=50`);
+    expect((json as Events).events).toHaveLength(40);
+    const of = "10.0.0.1 -json.n:>2";
+    const { json: found } = await get(`/apiv2/events/iterate?q=${encodeURIComponent(of)}&size=50`);
+    expect((found as Events).events.map(({ logmsg }) => logmsg)).toEqual(
+      [1, 2].map((n) => eventOf(n).message),
+    );
+  });
+
   test("fields and their most frequent values", async () => {
     const { json } = await get("/apiv2/fields/?q=*");
     const { fields, total_events } = json as { fields: { name: string }[]; total_events: number };

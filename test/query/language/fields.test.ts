@@ -173,6 +173,7 @@ const fields: Readonly<Record<string, Field>> = {
   either: { kind: "firstOf", fields: [jsonField("user"), { kind: "pair", key: "user" }] },
   "a.*": { kind: "below", path: ["a"] },
   "a.b.*": { kind: "below", path: ["a", "b"] },
+  "*": { kind: "below", path: [] },
   "a.* of pairs": { kind: "pairsBelow", prefix: "a" },
   quantity: {
     kind: "quantity",

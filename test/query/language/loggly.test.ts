@@ -7,7 +7,7 @@ import { expectRefusals, survivesAnything } from "./bad-queries.ts";
 import * as naive from "./naive.ts";
 import { QueryStore, toQueryEvent, type PlainEvent } from "./query-store.ts";
 import { combined, expectAnswers, type Question } from "./question.ts";
-import { keys, message, someTime, words } from "./random-query-event.ts";
+import { keys, message, sentence, someTime, words } from "./random-query-event.ts";
 
 const rounds = Number(process.env["LOGBOOM_TEST_ROUNDS"] ?? 4);
 
@@ -34,9 +34,18 @@ describe("queries", () => {
       tags: ["http", "p-24170"],
     }),
     other: logglyEvent({ message: '{"level":"info","status":500,"ms":12,"a.b":"dotted"}' }),
+    escaped: logglyEvent({
+      message: String.raw`{"user":{"names":["\u0410\u043b\u0438\u0441\u0430 \u0411","x"]},"html":"\u003cbold\u003e"}`,
+    }),
     syslog: logglyEvent({
       message: "session opened for root",
-      attributes: { "syslog.host": "db-1", "syslog.severity": "Notice", "syslog.priority": "13" },
+      attributes: {
+        "syslog.host": "db-1",
+        "syslog.severity": "Notice",
+        "syslog.priority": "13",
+        "syslog.appName": "sshd: child process",
+        tags: "linux,a.very-long",
+      },
     }),
   };
   type Name = keyof typeof events;
@@ -64,15 +73,15 @@ describe("queries", () => {
     ["alice NOT timeout", ["json"]],
     ["alice -timeout", ["json"]],
     ["alice AND NOT timeout", ["json"]],
-    ["NOT alice", ["other", "syslog"]],
+    ["NOT alice", ["other", "escaped", "syslog"]],
     ["NOT NOT alice", ["plain", "json"]],
     // NOT before AND before OR
     ["root OR alice AND timeout", ["plain", "syslog"]],
     ["alice AND timeout OR root", ["plain", "syslog"]],
-    ["NOT alice OR timeout", ["plain", "other", "syslog"]],
+    ["NOT alice OR timeout", ["plain", "other", "escaped", "syslog"]],
     ["(root OR alice) AND timeout", ["plain"]],
     ["root OR alice timeout", ["plain", "syslog"]],
-    ["NOT (alice OR root)", ["other"]],
+    ["NOT (alice OR root)", ["other", "escaped"]],
     ["json.level:error", ["json"]],
     ["json.level:ERROR", ["json"]],
     ["json.level:err", []],
@@ -80,8 +89,8 @@ describe("queries", () => {
     ['json.user.name:{"Alice Cooper" TO *]', []],
     ["json.level:err*", ["json"]],
     ["json.level:(error OR info)", ["json", "other"]],
-    ["json.level:(NOT error)", ["plain", "other", "syslog"]],
-    ["NOT json.level:error", ["plain", "other", "syslog"]],
+    ["json.level:(NOT error)", ["plain", "other", "escaped", "syslog"]],
+    ["NOT json.level:error", ["plain", "other", "escaped", "syslog"]],
     ["json.user.name:alice", ["json"]],
     ['json.user.name:"alice cooper"', ["json"]],
     ['json.user.name:"cooper alice"', []],
@@ -110,7 +119,7 @@ describe("queries", () => {
     ["/conn.*out/", ["plain"]],
     ["json.ok:*", []],
     ["json.level:*", ["json", "other"]],
-    ["NOT json.level:*", ["plain", "syslog"]],
+    ["NOT json.level:*", ["plain", "escaped", "syslog"]],
     ["status:500", ["other"]],
     ["tag:http", ["plain", "json"]],
     ["tag:HTTP", ["plain", "json"]],
@@ -119,13 +128,36 @@ describe("queries", () => {
     ['tag:"a.b"', ["plain"]],
     ["tag:p-24170", ["json"]],
     ["tag:(http AND p-24170)", ["json"]],
-    ["tag:*", ["plain", "json"]],
+    ["tag:*", ["plain", "json", "syslog"]],
     ["syslog.host:db-1", ["syslog"]],
     ["syslog.severity:notice", ["syslog"]],
     ["syslog.priority:>12", ["syslog"]],
-    ["logtype:json", ["json", "other"]],
+    ["logtype:json", ["json", "other", "escaped"]],
     ["logtype:syslog", ["syslog"]],
     ["logtype:plain", ["plain"]],
+    // A term without a field is looked for in all: of attributes, the values.
+    ["notice", ["syslog"]],
+    ["NOTICE", ["syslog"]],
+    ["not*", ["syslog"]],
+    ["noti", []],
+    ["13", ["syslog"]],
+    ["db-1", ["syslog"]],
+    ["linux", ["syslog"]],
+    ['"a.very-long"', ["syslog"]],
+    ['"child process"', ["syslog"]],
+    ["/child.process/", ["syslog"]],
+    ["c?ild", ["syslog"]],
+    ["*:sshd", ["syslog"]],
+    ["severity", []],
+    ["root notice", ["syslog"]],
+    ["NOT notice", ["plain", "json", "other", "escaped"]],
+    ["алиса", ["escaped"]],
+    ['"АЛИСА б"', ["escaped"]],
+    ["али*", ["escaped"]],
+    ["bold", ["escaped"]],
+    ['"б x"', []],
+    // A phrase stands in one field.
+    ['"Notice sshd"', []],
     ["nginx", all],
     ["web-1", all],
     ["and", []],
@@ -188,12 +220,17 @@ describe("on ClickHouse", () => {
       app: fc.constantFrom("", "nginx", "error"),
       tags: fc.uniqueArray(fc.constantFrom("http", "a.b", "user", "p-1"), { maxLength: 3 }),
       severity: fc.constantFrom(undefined, "Error", "Notice"),
+      attributes: fc.dictionary(fc.constantFrom("http.note", "other", ""), sentence, {
+        maxKeys: 2,
+      }),
     })
-    .map(({ host, app, tags, severity, ...rest }) => ({
+    .map(({ host, app, tags, severity, attributes, ...rest }) => ({
       ...rest,
       prefixes: [host, app, tags.toSorted().join(","), "loggly"],
-      attributes:
-        severity === undefined ? {} : { "syslog.severity": severity, "syslog.host": host },
+      attributes: {
+        ...attributes,
+        ...(severity !== undefined && { "syslog.severity": severity, "syslog.host": host }),
+      },
     }));
   const events = fc.sample(event, 250);
   let store: QueryStore;
@@ -215,8 +252,16 @@ describe("on ClickHouse", () => {
   }
 
   const plainWord = fc.constantFrom(...words.filter((word) => /^[\p{L}\p{N}]/u.test(word)));
-  const anywhere = ({ message, prefixes }: PlainEvent, check: (text: string) => boolean) =>
-    [message, ...prefixes.slice(0, 3)].some(check);
+  const anywhere = (
+    { message, prefixes, attributes }: PlainEvent,
+    check: (text: string) => boolean,
+  ) =>
+    [
+      message,
+      ...prefixes.slice(0, 3),
+      ...Object.values(attributes),
+      ...(message.includes("\\u") ? naive.allJsonValues(message) : []),
+    ].some(check);
   const jsonKey = fc.constantFrom(...keys);
 
   const terms = fc.oneof(
@@ -238,6 +283,15 @@ describe("on ClickHouse", () => {
         term(`${begin}*`, (event) =>
           anywhere(event, (text) =>
             naive.wordsIn(text, true).some((word) => word.startsWith(begin)),
+          ),
+        ),
+      ),
+    fc
+      .constantFrom("e[a-z]+r", "\\d+", "(?:web|foo)-.*", "алиса|ошибка")
+      .map((regex) =>
+        term(`/${regex}/`, (event) =>
+          anywhere(event, (text) =>
+            new RegExp(`(^|[^0-9A-Za-z_])(?:${regex})($|[^0-9A-Za-z_])`, "isu").test(text),
           ),
         ),
       ),

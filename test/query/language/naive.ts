@@ -48,6 +48,11 @@ export function jsonBelow(message: string, prefix: string): string[] {
   return [...(isObject(at) ? [at] : []), ...flat.map((key) => document[key])].flatMap(scalarsIn);
 }
 
+/** All values of a message that is a JSON object, at any depth. */
+export function allJsonValues(message: string): string[] {
+  return isJsonObject(message) ? scalarsIn(JSON.parse(message)) : [];
+}
+
 function scalarsIn(value: unknown): string[] {
   if (typeof value !== "object" || value === null) {
     return value === null ? [] : jsonValues(JSON.stringify({ x: value }), "x");
