@@ -8,6 +8,7 @@ import { attempt, storeAway } from "../search/attempts.ts";
 import { planSearch } from "../search/plan.ts";
 import { LARGEST_DECIDED_BYTES, type Slice, type SliceOptions } from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
+import { within } from "./deadline.ts";
 import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {
@@ -24,9 +25,19 @@ const MAX_RESULT_BYTES = 128 * 1024 * 1024;
 /** What sorting may hold before it goes on on disk. */
 const MAX_SORT_BYTES = 128 * 1024 * 1024;
 
+/** How long the store may say nothing. */
+export interface EngineWaits {
+  /** Before a question is refused that somebody waits for; planning takes the store some ms. */
+  readonly planMs: number;
+  /** For the turn of a statement, and then for its end; longer than the store itself lets one run. */
+  readonly statementMs: number;
+}
+const defaultWaits: EngineWaits = { planMs: 15_000, statementMs: 130_000 };
+
 interface EngineOptions {
   readonly store: StoreClient;
   readonly pool: StatementPool;
+  readonly waits?: EngineWaits;
 }
 
 type Row = readonly unknown[];
@@ -44,10 +55,12 @@ interface Turn {
 export class Engine {
   readonly #store: StoreClient;
   readonly #pool: StatementPool;
+  readonly #waits: EngineWaits;
 
-  constructor({ store, pool }: EngineOptions) {
+  constructor({ store, pool, waits = defaultWaits }: EngineOptions) {
     this.#store = store;
     this.#pool = pool;
+    this.#waits = waits;
   }
 
   /** The first events of a page in its order, at most as many as its limit. */
@@ -69,8 +82,8 @@ export class Engine {
         const ahead = index === 0 ? 1 : this.#pool.width;
         while (waiting.length < ordered.length && waiting.length < index + ahead) {
           const next = ordered[waiting.length] as Slice;
-          const task = this.#run(question, name, next.bytes, running, (threads) =>
-            this.#findIn(narrowed, next, page, { signal, threads }),
+          const task = this.#run(question, name, next.bytes, running, (turn) =>
+            this.#findIn(narrowed, next, page, turn),
           );
           // Whoever awaits it gets the failure; nobody awaits what is not needed any more.
           task.catch(() => undefined);
@@ -110,10 +123,10 @@ export class Engine {
     const work = async (): Promise<void> => {
       for (let slice = parts[next++]; slice !== undefined; slice = parts[next++]) {
         const part = slice;
-        await this.#run(question, name, part.bytes, running, (threads) =>
+        await this.#run(question, name, part.bytes, running, (turn) =>
           question.search.isExact
-            ? this.#groupIn(question, part, grouping, fold, { signal, threads })
-            : this.#decideIn(question, part, grouping, fold, { signal, threads }),
+            ? this.#groupIn(question, part, grouping, fold, turn)
+            : this.#decideIn(question, part, grouping, fold, turn),
         );
         doneBlocks += part.blocks;
         asking.onProgress?.({ doneBlocks, blocks });
@@ -156,8 +169,8 @@ export class Engine {
     const hours = slices.length === 0 ? undefined : join(slices);
     const statement = compile(questions.map((question) => eventsOf(question, hours)));
     const bytes = (hours?.bytes ?? 0) * questions.length;
-    const rows = await this.#run(first, randomUUID(), bytes, asking, (threads) =>
-      this.#readAll(statement, { signal: asking.signal, threads }),
+    const rows = await this.#run(first, randomUUID(), bytes, asking, (turn) =>
+      this.#readAll(statement, turn),
     );
     asking.onProgress?.({ doneBlocks: blocks, blocks });
     return rows;
@@ -165,13 +178,17 @@ export class Engine {
 
   async #plan(
     { customer, begin, end, prefixes }: Question,
-    { signal, onProgress }: Asking,
+    { signal, onProgress, isPolled }: Asking,
     options: SliceOptions = {},
   ): Promise<{ slices: readonly Slice[]; blocks: number }> {
     const request = { customer, begin, end };
-    const { slices } = await askStore(signal, () =>
-      planSearch(this.#store, request, prefixes, signal, options),
-    );
+    const { planMs, statementMs } = this.#waits;
+    // Who polls is told of the progress meanwhile, and the store may come back.
+    const { slices } = await within(isPolled === true ? statementMs : planMs, signal, {
+      task: (stopped) =>
+        askStore(stopped, () => planSearch(this.#store, request, prefixes, stopped, options)),
+      orElse: () => storeAway(undefined),
+    });
     const blocks = slices.reduce((sum, slice) => sum + slice.blocks, 0);
     onProgress?.({ doneBlocks: 0, blocks });
     return { slices, blocks };
@@ -182,19 +199,37 @@ export class Engine {
     name: string,
     bytes: number,
     { signal, onStatement }: Asking,
-    task: (threads: number) => Promise<Result>,
+    task: (turn: Turn) => Promise<Result>,
   ): Promise<Result> {
-    return askStore(signal, () =>
-      this.#pool.run(customer, name, bytes, async (threads) => {
+    const { statementMs } = this.#waits;
+    return askStore(signal, async () => {
+      const turn = Promise.withResolvers<void>();
+      const isLate = new AbortController();
+      const result = this.#pool.run(customer, name, bytes, async (threads) => {
         signal.throwIfAborted();
+        isLate.signal.throwIfAborted();
+        turn.resolve();
         const startedAt = performance.now();
         try {
-          return await task(threads);
+          return await within(statementMs, signal, {
+            task: (stopped) => task({ signal: stopped, threads }),
+            orElse: tookTooLong,
+          });
         } finally {
           onStatement?.(performance.now() - startedAt);
         }
-      }),
-    );
+      });
+      try {
+        const begun = () => Promise.race([turn.promise, result]);
+        await within(statementMs, signal, { task: begun, orElse: tookTooLong });
+      } catch (error) {
+        // It stays in the queue, and does nothing when its turn comes.
+        isLate.abort(error);
+        result.catch(() => undefined);
+        throw error;
+      }
+      return result;
+    });
   }
 
   async #findIn(question: Question, hours: Hours, page: Page, turn: Turn): Promise<FoundEvent[]> {
@@ -355,10 +390,7 @@ const refusals: Readonly<Record<string, () => LogboomError>> = {
   // TOO_MANY_ROWS: of max_rows_to_group_by
   "158": tooManyGroups,
   // TIMEOUT_EXCEEDED
-  "159": () =>
-    new LogboomError("UNAVAILABLE", "timeout: the query took too long; ask for less time", {
-      details: { reason: "timeout" },
-    }),
+  "159": tookTooLong,
   // MEMORY_LIMIT_EXCEEDED
   "241": () =>
     new LogboomError(
@@ -373,6 +405,12 @@ const refusals: Readonly<Record<string, () => LogboomError>> = {
       { details: { limit: MAX_RESULT_BYTES } },
     ),
 };
+
+function tookTooLong(): LogboomError {
+  return new LogboomError("UNAVAILABLE", "timeout: the query took too long; ask for less time", {
+    details: { reason: "timeout" },
+  });
+}
 
 /** Repeats what fails, unless it is stopped or refused. */
 async function askStore<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {

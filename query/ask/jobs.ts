@@ -79,7 +79,7 @@ export class Jobs {
     };
     const job: Job = {
       stop,
-      done: start({ signal: stop.signal, onProgress }).finally(() => {
+      done: start({ signal: stop.signal, isPolled: true, onProgress }).finally(() => {
         job.isRunning = false;
       }),
       progress: { doneBlocks: 0, blocks: 0 },

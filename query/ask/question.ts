@@ -116,6 +116,8 @@ export interface Progress {
 
 export interface Asking {
   readonly signal: AbortSignal;
+  /** Whether nobody waits for the answer itself, but asks again and again how far it has come. */
+  readonly isPolled?: boolean;
   readonly onProgress?: (progress: Progress) => void;
   /** Told how long each statement took in the store, its waiting not included. */
   readonly onStatement?: (tookMs: number) => void;

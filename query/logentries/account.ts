@@ -4,6 +4,7 @@ import { z } from "zod";
 import { denied, type Principal } from "../../ingest/keys/permission.ts";
 import type { TokenKind, TokenRecord } from "../../schemas/token.ts";
 import { parseTimestamp } from "../../schemas/time.ts";
+import { readRows } from "../ask/rows.ts";
 import type { Reply } from "../exchange/exchange.ts";
 import { badParameter, textParameter } from "../exchange/parameters.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
@@ -237,22 +238,20 @@ export async function showUsage(options: Options, asked: Asked): Promise<Reply> 
       `a day before "to", by ${MAX_DAYS} at most`,
     );
   }
-  const result = await options.store.query({
+  const rows = await readRows<DayRow>(options.store, {
     query: `
       SELECT intDiv(tb, 24) AS day, sum(bytes) AS bytes FROM streams
       WHERE customer = {customer:String} AND prefix3 = {door:String}
         AND tb BETWEEN {first:Int32} AND {last:Int32}
       GROUP BY day ORDER BY day`,
-    query_params: {
+    parameters: {
       customer: principal.customer,
       door: DOOR,
       first: from * 24,
       last: to * 24 + 23,
     },
-    format: "JSONEachRow",
-    abort_signal: exchange.signal,
+    signal: exchange.signal,
   });
-  const rows = await result.json<DayRow>();
   const byDay = new Map(rows.map(({ day, bytes }) => [day, Number(bytes)]));
   const daily = Array.from({ length: to - from + 1 }, (_, index) => ({
     day: new Date((from + index) * DAY_MS).toISOString().slice(0, 10),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import type { Principal } from "../../ingest/keys/permission.ts";
 import { hashSecret } from "../../ingest/keys/secret.ts";
+import { readRows } from "../ask/rows.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { ask, and, or, type Predicate } from "../language/predicate.ts";
 import { literal } from "../language/text-pattern.ts";
@@ -16,6 +17,8 @@ export const DOOR = "logentries";
 /** The logset of a log that is in none: labels are not empty. */
 export const NO_LOGSET = "Ungrouped";
 const STREAMS_FRESH_MS = 2_000;
+/** How long the store may take to name them. */
+const STREAMS_WAIT_MS = 5_000;
 const MAX_STREAMS = 10_000;
 const MAX_CUSTOMERS = 1_000;
 
@@ -54,22 +57,56 @@ interface StreamRow {
   readonly log: string;
 }
 
+interface Streams {
+  /** ms since the epoch */
+  readonly at: number;
+  readonly asked: Promise<readonly StreamRow[]>;
+  /** As they were known last. */
+  rows: readonly StreamRow[];
+}
+
 export class Catalog {
   readonly #options: Pick<VendorOptions, "records" | "tokens">;
   readonly #store: StoreClient;
-  readonly #streams = new Map<
-    string,
-    { readonly at: number; readonly rows: Promise<StreamRow[]> }
-  >();
+  readonly #streams = new Map<string, Streams>();
 
   constructor(options: Pick<VendorOptions, "records" | "tokens" | "store">) {
     this.#options = options;
     this.#store = options.store;
   }
 
-  /** The logs that the key may read, by name. */
+  /** The logs that the key may read, by name. @throws LogboomError UNAVAILABLE when the store does not answer */
   async logs(principal: Principal): Promise<KnownLog[]> {
-    const { customer, prefixes } = principal;
+    return this.#logsWith(principal, await this.#streamsOf(principal.customer));
+  }
+
+  /**
+   * Logs by their ids. The store is asked only for those that are not known from before.
+   * @throws LogboomError NOT_FOUND for one that is none, or that the key may not read; UNAVAILABLE as `logs` does
+   */
+  async find(principal: Principal, ids: readonly string[]): Promise<KnownLog[]> {
+    const before = this.#streams.get(principal.customer)?.rows ?? [];
+    const known = this.#pick(principal, this.#logsWith(principal, before), ids);
+    const found = known.every((log) => log !== undefined)
+      ? known
+      : this.#pick(principal, await this.logs(principal), ids);
+    return found.map((log, index) => {
+      if (log === undefined) throw notFound("log", ids[index] ?? "");
+      return log;
+    });
+  }
+
+  #pick(
+    principal: Principal,
+    logs: readonly KnownLog[],
+    ids: readonly string[],
+  ): (KnownLog | undefined)[] {
+    return ids.map(
+      (id) => logs.find((one) => one.id === id) ?? this.#findByToken(principal, logs, id),
+    );
+  }
+
+  #logsWith({ customer, prefixes }: Principal, streams: readonly StreamRow[]): KnownLog[] {
     const { records, tokens } = this.#options;
     const known = new Map<string, KnownLog & { readonly isDeleted?: boolean | undefined }>();
     for (const { id, value } of records.list({ customer, collection: "logentries-log" })) {
@@ -88,7 +125,7 @@ export class Catalog {
       };
       known.set(name, token === undefined ? log : { ...log, tokens: [...log.tokens, token] });
     };
-    for (const { logset, log } of await this.#streamsOf(customer)) found({ logset, log });
+    for (const { logset, log } of streams) found({ logset, log });
     for (const { id, logset, log, revokedAt, ...record } of tokens.list()) {
       if (record.customer !== customer || logset === undefined || log === undefined) continue;
       found({ logset, log }, revokedAt === undefined ? id : undefined);
@@ -96,16 +133,6 @@ export class Catalog {
     return [...known.values()]
       .filter(({ isDeleted, labels }) => isDeleted !== true && mayRead(labels, prefixes))
       .sort((a, b) => (nameOf(a.labels) < nameOf(b.labels) ? -1 : 1));
-  }
-
-  /** @throws LogboomError NOT_FOUND for one that is none, or that the key may not read. */
-  async find(principal: Principal, ids: readonly string[]): Promise<KnownLog[]> {
-    const logs = await this.logs(principal);
-    return ids.map((id) => {
-      const log = logs.find((one) => one.id === id) ?? this.#findByToken(principal, logs, id);
-      if (log === undefined) throw notFound("log", id);
-      return log;
-    });
   }
 
   /** Logsets of logs and those made through the API, by name. */
@@ -157,23 +184,30 @@ export class Catalog {
   }
 
   /** The streams of the customer's events, read at most every two seconds. */
-  #streamsOf(customer: string): Promise<StreamRow[]> {
+  #streamsOf(customer: string): Promise<readonly StreamRow[]> {
     const known = this.#streams.get(customer);
-    if (known !== undefined && Date.now() - known.at < STREAMS_FRESH_MS) return known.rows;
+    if (known !== undefined && Date.now() - known.at < STREAMS_FRESH_MS) return known.asked;
     if (this.#streams.size >= MAX_CUSTOMERS) this.#streams.clear();
-    const rows = this.#store
-      .query({
-        query: `
-          SELECT DISTINCT prefix0 AS logset, prefix1 AS log FROM streams
-          WHERE customer = {customer:String} AND prefix3 = {door:String}
-          ORDER BY logset, log LIMIT {limit:UInt32}`,
-        query_params: { customer, door: DOOR, limit: MAX_STREAMS },
-        format: "JSONEachRow",
-      })
-      .then((result) => result.json<StreamRow>());
-    this.#streams.set(customer, { at: Date.now(), rows });
-    rows.catch(() => this.#streams.delete(customer));
-    return rows;
+    const rows = known?.rows ?? [];
+    const streams: Streams = { at: Date.now(), asked: this.#askStreams(customer), rows };
+    this.#streams.set(customer, streams);
+    streams.asked.then(
+      (found) => (streams.rows = found),
+      // Who asks next asks anew.
+      () => this.#streams.set(customer, { ...streams, at: 0 }),
+    );
+    return streams.asked;
+  }
+
+  #askStreams(customer: string): Promise<StreamRow[]> {
+    return readRows<StreamRow>(this.#store, {
+      query: `
+        SELECT DISTINCT prefix0 AS logset, prefix1 AS log FROM streams
+        WHERE customer = {customer:String} AND prefix3 = {door:String}
+        ORDER BY logset, log LIMIT {limit:UInt32}`,
+      parameters: { customer, door: DOOR, limit: MAX_STREAMS },
+      waitMs: STREAMS_WAIT_MS,
+    });
   }
 }
 

@@ -49,7 +49,12 @@ export type QuerySpec = z.infer<typeof querySpec>;
 
 type QueryResult =
   | { readonly statistics: object }
-  | { readonly events: readonly FoundEvent[]; readonly next: QuerySpec | undefined };
+  | {
+      readonly events: readonly FoundEvent[];
+      /** Those that hold the events. */
+      readonly known: readonly KnownLog[];
+      readonly next: QuerySpec | undefined;
+    };
 
 export interface QueryContext extends Pick<VendorOptions, "engine" | "jobs"> {
   readonly catalog: Catalog;
@@ -110,15 +115,16 @@ async function answerQuery(
 ): Promise<Reply> {
   const { logs, statement } = spec;
   const during = { from: spec.from, to: spec.to, time_range: spec.time_range ?? null };
-  const known = await catalog.find(principal, logs);
   const query = parseLeql(statement);
-  const question = questionOf(principal, known, query, spec);
   const poll = await jobs.poll(
     JSON.stringify([principal.customer, principal.prefixes, id]),
-    (asking): Promise<QueryResult> =>
-      isStatistical(query)
+    async (asking): Promise<QueryResult> => {
+      const known = await catalog.find(principal, logs);
+      const question = questionOf(principal, known, query, spec);
+      return isStatistical(query)
         ? statisticsOf(engine, question, query, spec, asking)
-        : eventsOf(engine, question, query, spec, asking),
+        : { ...(await eventsOf(engine, question, query, spec, asking)), known };
+    },
     waitMs,
   );
   const base = baseOf(exchange);
@@ -138,7 +144,7 @@ async function answerQuery(
   const leql = { statement, during };
   if ("statistics" in poll.result)
     return { json: { logs, statistics: poll.result.statistics, leql } };
-  const { events, next } = poll.result;
+  const { events, known, next } = poll.result;
   const nextId =
     next === undefined
       ? undefined

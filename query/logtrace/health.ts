@@ -1,11 +1,14 @@
 // LogTrace's health: figures of what is stored and used, none invented.
 import type { StoreClient } from "../../consumers/store/client.ts";
 import type { Principal } from "../../ingest/keys/permission.ts";
+import { readRows } from "../ask/rows.ts";
 import type { Exchange, Reply } from "../exchange/exchange.ts";
 import type { VendorOptions } from "../exchange/vendor-options.ts";
 import { DOOR } from "./access.ts";
 
 const RATE_SECONDS = 60;
+/** Whoever asks how it is does not wait for long. */
+const WAIT_MS = 3_000;
 const NS_PER_HOUR = 3_600_000_000_000n;
 const NS_PER_MS = 1_000_000n;
 
@@ -45,20 +48,19 @@ async function countArrivals(
   signal: AbortSignal,
 ): Promise<number> {
   const now = BigInt(Date.now()) * NS_PER_MS;
-  const result = await store.query({
+  const [row] = await readRows<{ events: string | number }>(store, {
     query: `
       SELECT count() AS events FROM events
       PREWHERE customer = {customer:String} AND tb >= {hour:Int32}
         AND prefix3 = {door:String} AND ingested >= {since:Int64}`,
-    query_params: {
+    parameters: {
       customer,
       door: DOOR,
       hour: Number(now / NS_PER_HOUR) - 1,
       since: String(now - BigInt(RATE_SECONDS) * 1_000_000_000n),
     },
-    format: "JSONEachRow",
-    abort_signal: signal,
+    signal,
+    waitMs: WAIT_MS,
   });
-  const [row] = await result.json<{ events: string | number }>();
   return Number(row?.events ?? 0);
 }

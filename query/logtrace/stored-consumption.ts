@@ -1,5 +1,6 @@
 // Hours of consumption from the store.
 import type { StoreClient } from "../../consumers/store/client.ts";
+import { readRows } from "../ask/rows.ts";
 import type { ConsumptionRequest } from "./consumption-request.ts";
 import type { ConsumptionRow } from "./consumption-row.ts";
 
@@ -45,7 +46,7 @@ export async function readStoredRows(
   signal: AbortSignal,
 ): Promise<ConsumptionRow[]> {
   if (request.first > last) return [];
-  const result = await store.query({
+  const rows = await readRows<PlacedRow>(store, {
     query: `
       SELECT hour, environment, key, ${figures} ${conditions(request)}
         ${
@@ -57,12 +58,10 @@ export async function readStoredRows(
       GROUP BY hour, environment, key
       ORDER BY hour DESC, environment, key
       LIMIT {limit:UInt32}`,
-    query_params: { ...parameters(request, last), limit },
-    clickhouse_settings: { optimize_aggregation_in_order: 1 },
-    format: "JSONEachRow",
-    abort_signal: signal,
+    parameters: { ...parameters(request, last), limit },
+    settings: { optimize_aggregation_in_order: 1 },
+    signal,
   });
-  const rows = await result.json<PlacedRow>();
   return rows.map(({ hour, environment, key, ...row }) => ({
     hour,
     environment,
@@ -78,13 +77,11 @@ export async function sumStoredRows(
   last: number,
   signal: AbortSignal,
 ): Promise<Omit<ConsumptionRow, "hour" | "environment" | "key">> {
-  const result = await store.query({
+  const [row] = await readRows<FigureRow>(store, {
     query: `SELECT ${figures} ${conditions(request)}`,
-    query_params: parameters(request, last),
-    format: "JSONEachRow",
-    abort_signal: signal,
+    parameters: parameters(request, last),
+    signal,
   });
-  const [row] = await result.json<FigureRow>();
   if (row === undefined) throw new TypeError("a sum without a row");
   return toFigures(row);
 }

@@ -282,3 +282,40 @@ test("more groups than an answer may have are refused", async () => {
     });
   }
 });
+
+describe("a store that says nothing", () => {
+  const waits = { planMs: 300, statementMs: 600 };
+
+  /** Stops the store's process when called; what it is asked then waits. */
+  function hang(): void {
+    process.kill(opened.store.pid ?? 0, "SIGSTOP");
+  }
+
+  function goOn(): void {
+    process.kill(opened.store.pid ?? 0, "SIGCONT");
+  }
+
+  test("is not waited for: neither for a plan, nor for a statement, nor for a turn", async () => {
+    const pool = new StatementPool(1);
+    const hasty = new Engine({ store: opened.reader, pool, waits });
+    const question = questionOf("*");
+    const ask = (onProgress?: (progress: Progress) => void) =>
+      hasty.count(question, { ...never, ...(onProgress && { onProgress }) });
+    const away = { code: "UNAVAILABLE", message: "the store does not answer" };
+    const late = { code: "UNAVAILABLE", details: { reason: "timeout" } };
+    try {
+      // It hangs when the plan is made: the statement has begun, and a second one waits for its turn.
+      const planned = Promise.withResolvers<void>();
+      const waiting = ask(() => void planned.promise);
+      await Promise.all([
+        expect(ask(hang)).rejects.toMatchObject(late),
+        waiting.catch((error: unknown) => expect(error).toMatchObject({ code: "UNAVAILABLE" })),
+      ]);
+      await expect(ask()).rejects.toMatchObject(away);
+      await expect(hasty.count(question, { ...never, isPolled: true })).rejects.toMatchObject(away);
+    } finally {
+      goOn();
+    }
+    expect(await ask()).toMatchObject({ count: total });
+  });
+});
