@@ -1,15 +1,15 @@
 // Asks the store the vendors' questions, slice by slice within the pool of statements, and joins the answers.
 import { randomUUID } from "node:crypto";
-import { ClickHouseError } from "@clickhouse/client";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { LogboomError } from "../../schemas/errors.ts";
 import type { SqlFragment } from "../language/sql-fragment.ts";
-import { attempt, storeAway } from "../search/attempts.ts";
+import { storeAway } from "../search/attempts.ts";
 import { planSearch } from "../search/plan.ts";
 import { LARGEST_DECIDED_BYTES, type Slice, type SliceOptions } from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
+import { askStore, MAX_RESULT_BYTES, tookTooLong } from "./ask-store.ts";
 import { within } from "./deadline.ts";
-import { Fold, MAX_GROUPS, tooManyGroups } from "./fold.ts";
+import { Fold, MAX_GROUPS } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {
   candidatesStatement,
@@ -20,8 +20,6 @@ import {
   type Hours,
 } from "./statement.ts";
 
-/** What one statement may send: more is refused rather than held in memory. */
-const MAX_RESULT_BYTES = 128 * 1024 * 1024;
 /** What sorting may hold before it goes on on disk. */
 const MAX_SORT_BYTES = 128 * 1024 * 1024;
 
@@ -383,45 +381,4 @@ function toEvent(row: Row): FoundEvent {
     message: message ?? "",
     attributes: attributes as unknown as Record<string, string>,
   };
-}
-
-/** ClickHouse's codes of what is too much, whoever asks. */
-const refusals: Readonly<Record<string, () => LogboomError>> = {
-  // TOO_MANY_ROWS: of max_rows_to_group_by
-  "158": tooManyGroups,
-  // TIMEOUT_EXCEEDED
-  "159": tookTooLong,
-  // MEMORY_LIMIT_EXCEEDED
-  "241": () =>
-    new LogboomError(
-      "TOO_LARGE",
-      "the query needs more memory than it may have; ask for less time",
-    ),
-  // TOO_MANY_ROWS_OR_BYTES: of max_result_bytes
-  "396": () =>
-    new LogboomError(
-      "TOO_LARGE",
-      `the answer has more than ${MAX_RESULT_BYTES} bytes; ask for fewer events at a time`,
-      { details: { limit: MAX_RESULT_BYTES } },
-    ),
-};
-
-function tookTooLong(): LogboomError {
-  return new LogboomError("UNAVAILABLE", "timeout: the query took too long; ask for less time", {
-    details: { reason: "timeout" },
-  });
-}
-
-/** Repeats what fails, unless it is stopped or refused. */
-async function askStore<Result>(signal: AbortSignal, task: () => Promise<Result>): Promise<Result> {
-  try {
-    return await attempt(signal, () => task().catch(orRefusal));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof LogboomError ? error : storeAway(error);
-  }
-}
-
-function orRefusal(error: unknown): never {
-  throw (error instanceof ClickHouseError ? refusals[error.code]?.() : undefined) ?? error;
 }
