@@ -323,6 +323,8 @@ export class Engine {
       query_params: params,
       format: "JSONCompactEachRow",
       abort_signal: signal,
+      // An address has no room for a table that is looked up; a form has.
+      use_multipart_params_auto: true,
       clickhouse_settings: {
         ...settings,
         max_threads: threads,

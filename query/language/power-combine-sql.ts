@@ -1,13 +1,8 @@
 // Tables of power queries made of others: joins, unions, and rows that become columns.
 import { LogboomError } from "../../schemas/errors.ts";
-import type {
-  PowerCommand,
-  PowerJoinKey,
-  PowerName,
-  PowerSource,
-  PowerSubquery,
-} from "./power-query.ts";
+import type { PowerCommand, PowerJoinKey, PowerSource, PowerSubquery } from "./power-query.ts";
 import { compileExpression } from "./power-expression-sql.ts";
+import type { PowerName } from "./power-name.ts";
 import { orderBy, withColumns, type PowerScope, type PowerTable } from "./power-table.ts";
 import { asText, orderOf, undefinedText, type PowerSql } from "./power-value.ts";
 import { toNumber } from "./numeric-text.ts";

@@ -13,6 +13,8 @@ import {
 } from "./power-expression.ts";
 import { isComparison, readComparison, type PowerComparison } from "./power-compare.ts";
 import { readParseFormat } from "./power-format.ts";
+import { readLookup, type PowerLookup } from "./power-lookup.ts";
+import { readList, readName, type PowerName } from "./power-name.ts";
 import { and, type Predicate } from "./predicate.ts";
 import {
   accept,
@@ -61,14 +63,9 @@ export type PowerCommand =
       readonly regex: Re2;
       readonly names: readonly string[];
     }
+  | PowerLookup
   /** The values of one column become columns, a row for each combination of others. */
   | { readonly kind: "transpose"; readonly column: PowerName; readonly on: readonly PowerName[] };
-
-/** A name, and where it stands in the query. */
-export interface PowerName {
-  readonly name: string;
-  readonly offset: number;
-}
 
 export interface PowerSubquery {
   /** Empty: it has none. */
@@ -109,15 +106,14 @@ export interface PowerQuery extends PowerPart {
 
 const maxFilters = 10;
 const maxCommands = 50;
-const maxColumns = 50;
 const defaultLimit = 10;
 const maxLimit = 100_000;
 /** What `top` calls a row's place. */
 export const rankColumn = "rank";
 const commandName =
-  /(filter|let|parse|group|sort|limit|nolimit|top|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
+  /(filter|let|parse|lookup|group|sort|limit|nolimit|top|columns|transpose|union|(?:(?:sql\s+)?(?:inner|left|outer)\s+|sql\s+)?join)(?![\p{L}\p{N}_])/uy;
 const commandNames =
-  "filter, let, parse, group, sort, limit, nolimit, top, columns, transpose, compare, union or join";
+  "filter, let, parse, lookup, group, sort, limit, nolimit, top, columns, transpose, compare, union or join";
 
 /** @throws LogboomError BAD_REQUEST with `details.offset` in UTF-16 code units of the text */
 export function parsePowerQuery(text: string): PowerQuery {
@@ -290,6 +286,8 @@ function readCommand(cursor: QueryCursor, name: string): PowerCommand {
       return { kind: "limit", count: maxLimit };
     case "top":
       return readTop(cursor);
+    case "lookup":
+      return readLookup(cursor);
     case "transpose": {
       const column = readName(cursor);
       skipBlanks(cursor);
@@ -343,29 +341,10 @@ function readLimit(cursor: QueryCursor): number {
   throw queryError(offset, `no number of rows: ${String(count)}`, `write 1 to ${String(maxLimit)}`);
 }
 
-/** A name as it is, or in quotes. */
-function readName(cursor: QueryCursor): PowerName {
-  skipBlanks(cursor);
-  const offset = cursor.at;
-  const isQuoted = /["']/.test(cursor.text.charAt(offset));
-  return { name: isQuoted ? readPowerText(cursor) : readPowerName(cursor), offset };
-}
-
 function readSource(cursor: QueryCursor): PowerExpression | undefined {
   skipBlanks(cursor);
   if (take(cursor, /from(?![\p{L}\p{N}_])/iuy) === null) return undefined;
   return { kind: "name", ...readName(cursor) };
-}
-
-function readList<Item>(cursor: QueryCursor, read: () => Item): Item[] {
-  const items: Item[] = [];
-  do {
-    if (items.length === maxColumns) {
-      throw queryError(cursor.at, `more than ${String(maxColumns)} columns`, "write fewer");
-    }
-    items.push(read());
-  } while (accept(cursor, ","));
-  return items;
 }
 
 const assigned = /((?:\$?[\p{L}_])(?:[\p{L}\p{N}_.@]|\\[^])*)\s*=(?!=)/uy;

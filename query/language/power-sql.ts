@@ -10,6 +10,8 @@ import {
 import { compileExpression } from "./power-expression-sql.ts";
 import type { PowerExpression } from "./power-expression.ts";
 import { groupTable } from "./power-group-sql.ts";
+import { lookUp, type DataTable } from "./power-lookup-sql.ts";
+import type { PowerLookup } from "./power-lookup.ts";
 import {
   rankColumn,
   type PowerColumn,
@@ -25,6 +27,7 @@ import {
   type PowerTable,
 } from "./power-table.ts";
 import { asBoolean, asText, orderOf, type PowerSql } from "./power-value.ts";
+import { queryError } from "./query-cursor.ts";
 import { joinSql, raw, sql, type SqlFragment, type SqlParameters } from "./sql-fragment.ts";
 
 export interface PowerOptions {
@@ -36,6 +39,8 @@ export interface PowerOptions {
   readonly end: bigint;
   /** The values that were asked for so far, in their order. */
   readonly values?: readonly (readonly (string | null)[])[];
+  /** The customer's table of a name; undefined = there is none. */
+  readonly tableOf?: ((name: string) => DataTable | undefined) | undefined;
 }
 
 export type PowerStatement =
@@ -65,6 +70,8 @@ const newestFirst = [raw("time DESC"), raw("ingested DESC"), raw("tie DESC")];
 const maxTextCharacters = 200_000;
 const maxParameterBytes = 60_000;
 const maxLevels = 250;
+/** Of all tables that are looked up; what is longer than an address is sent as a form. */
+const maxTableBytes = 1024 * 1024;
 
 /** Values have to be asked for before the rest can be compiled. */
 class NeedsValues extends Error {
@@ -81,7 +88,9 @@ export function compilePowerQuery(query: PowerQuery, options: PowerOptions): Pow
   let names = 0;
   const scope: PowerScope = { ...options, nextName: () => raw(`c${String((names += 1))}`) };
   const values = (options.values ?? [])[Symbol.iterator]();
-  const compiler = new Compiler(scope, options.sources, values);
+  const compiler = new Compiler(scope, options, values);
+  const bounded = (statement: SqlFragment): SqlFragment =>
+    withinBounds(statement, compiler.tableBytes);
   try {
     const table = compiler.part(query);
     const shown = compiler.shown(table);
@@ -111,16 +120,18 @@ function roleOf(key: { readonly isTime: boolean } | undefined, type: PowerSql["t
 
 class Compiler {
   readonly #scope: PowerScope;
-  readonly #sources: readonly SqlFragment[];
+  readonly #options: Pick<PowerOptions, "sources" | "tableOf">;
   readonly #values: Iterator<readonly (string | null)[]>;
+  /** Of all tables that were looked up. */
+  tableBytes = 0;
 
   constructor(
     scope: PowerScope,
-    sources: readonly SqlFragment[],
+    options: Pick<PowerOptions, "sources" | "tableOf">,
     values: Iterator<readonly (string | null)[]>,
   ) {
     this.#scope = scope;
-    this.#sources = sources;
+    this.#options = options;
     this.#values = values;
   }
 
@@ -144,7 +155,7 @@ class Compiler {
 
   #source(source: PowerPart["source"]): PowerTable {
     if (source.kind === "events") {
-      const events = this.#sources[source.filter];
+      const events = this.#options.sources[source.filter];
       if (events === undefined) throw new TypeError("a filter without a source");
       return {
         from: sql`(SELECT ${eventColumns} FROM ${events})`,
@@ -208,6 +219,8 @@ class Compiler {
         return this.#top(command, table);
       case "parse":
         return this.#parse(command, table);
+      case "lookup":
+        return this.#lookUp(command, table);
       case "transpose": {
         const given = shownOnly(table, this.shown(table), this.#scope);
         const { value: values } = this.#values.next() as { value?: readonly (string | null)[] };
@@ -236,6 +249,27 @@ class Compiler {
       columns,
       this.#scope,
     );
+  }
+
+  #lookUp(command: PowerLookup, table: PowerTable): PowerTable {
+    const { name, offset } = command.table;
+    const data = this.#options.tableOf?.(name);
+    if (data === undefined) {
+      const what = `there is no table ${name.slice(0, 100)}`;
+      throw queryError(offset, what, "put a file of this name below /datatables/");
+    }
+    const { looked, cellBytes } = lookUp(command, table, data, this.#scope, (expression) =>
+      this.#compile(expression, table),
+    );
+    this.tableBytes += cellBytes;
+    if (this.tableBytes > maxTableBytes) {
+      throw queryError(
+        offset,
+        `the tables that are looked up have more than ${String(maxTableBytes)} bytes`,
+        "look up fewer, or smaller ones",
+      );
+    }
+    return looked;
   }
 
   /** Of equal values the first groups count. */
@@ -287,14 +321,14 @@ function limited(table: PowerTable, count: number): PowerTable {
 }
 
 /** @throws LogboomError BAD_REQUEST when ClickHouse would not read the statement */
-function bounded(statement: SqlFragment): SqlFragment {
+function withinBounds(statement: SqlFragment, tableBytes: number): SqlFragment {
   const { text, params } = statement;
   let [level, deepest] = [0, 0];
   for (const character of text) {
     if (character === "(" || character === "[") deepest = Math.max(deepest, (level += 1));
     else if (character === ")" || character === "]") level -= 1;
   }
-  const size = Buffer.byteLength(JSON.stringify(params));
+  const size = Buffer.byteLength(JSON.stringify(params)) - tableBytes;
   if (text.length <= maxTextCharacters && size <= maxParameterBytes && deepest <= maxLevels) {
     return statement;
   }

@@ -20,6 +20,11 @@ export class SqlParameters {
     return this.#bind("Array(String)", values);
   }
 
+  /** A parameter of type Array(Nullable(String)). */
+  nullableStrings(values: readonly (string | null)[]): SqlFragment {
+    return this.#bind("Array(Nullable(String))", values);
+  }
+
   /** A parameter of type Float64, of a finite number. */
   float(value: number): SqlFragment {
     return this.#bind("Float64", value);

@@ -65,7 +65,13 @@ export function listFiles(records: Records, { fields, principal }: ScalyrRequest
   return { json: { status: "success", paths: paths.sort() } };
 }
 
-function placeOf({ customer }: ScalyrRequest["principal"]) {
+/** What is in a file of the customer; undefined = there is none. */
+export function fileContent(records: Records, customer: string, path: string): string | undefined {
+  const file = records.find(placeOf({ customer }), path);
+  return file === undefined ? undefined : contentOf(file);
+}
+
+function placeOf({ customer }: Pick<ScalyrRequest["principal"], "customer">) {
   return { customer, collection: "scalyr-file" } as const;
 }
 

@@ -10,10 +10,13 @@ import {
   compilePowerQuery,
   defaultRows,
   maxRows,
+  type PowerOptions,
   type PowerStatement,
 } from "../language/power-sql.ts";
 import { queryError } from "../language/query-cursor.ts";
 import { SqlParameters, type SqlFragment } from "../language/sql-fragment.ts";
+import type { Records } from "../records.ts";
+import { dataTables } from "./data-tables.ts";
 import { questionOf, readText, type ScalyrRequest } from "./request.ts";
 
 type Rows = Extract<PowerStatement, { kind: "rows" }>;
@@ -22,6 +25,7 @@ type Cells = readonly (readonly unknown[])[];
 /** `/api/powerQuery` */
 export async function queryPower(
   engine: Engine,
+  records: Records,
   { fields, principal }: ScalyrRequest,
   exchange: Exchange,
 ): Promise<Reply> {
@@ -30,13 +34,14 @@ export async function queryPower(
   const query = parsePowerQuery(text);
   const { comparison } = query;
   const scope = questionOf(principal, fields, "dayToNow", { kind: "always" });
+  const tableOf = dataTables(records, principal.customer);
   // Where one statement fails, the others are for nothing.
   const stop = new AbortController();
   const asking = { ...exchange, signal: AbortSignal.any([exchange.signal, stop.signal]) };
   const shiftNs = comparison?.shiftOf(scope) ?? 0n;
   const [table, other, ...matching] = await Promise.all([
-    makeTable(engine, query, scope, asking),
-    comparison && makeTable(engine, query, shifted(scope, shiftNs), asking),
+    makeTable(engine, query, scope, tableOf, asking),
+    comparison && makeTable(engine, query, shifted(scope, shiftNs), tableOf, asking),
     ...query.filters.map(async (predicate) => {
       const { count } = await engine.count(makeQuestion({ ...scope, predicate }), asking);
       return count;
@@ -77,6 +82,7 @@ async function makeTable(
   engine: Engine,
   query: PowerQuery,
   scope: Question,
+  tableOf: PowerOptions["tableOf"],
   asking: Asking,
 ): Promise<PowerAnswer> {
   const values: (string | null)[][] = [];
@@ -91,7 +97,15 @@ async function makeTable(
     const rows = await engine.table(
       questions as [Question, ...Question[]],
       (sources) =>
-        pick((statement = compilePowerQuery(query, { ...scope, sources, parameters, values }))),
+        pick(
+          (statement = compilePowerQuery(query, {
+            ...scope,
+            sources,
+            parameters,
+            values,
+            tableOf,
+          })),
+        ),
       asking,
     );
     if (statement === undefined) throw new TypeError("a table without a statement");

@@ -38,7 +38,7 @@ export function createScalyrRoutes(options: VendorOptions): Router {
     numericQuery: queryNumbers,
     facetQuery: queryFacets,
     timeseriesQuery: queryTimeseries,
-    powerQuery: queryPower,
+    powerQuery: (asked, request, exchange) => queryPower(asked, records, request, exchange),
   };
   for (const [name, query] of Object.entries(queries)) {
     route([`/api/${name}`], readKinds, (request, exchange) => {

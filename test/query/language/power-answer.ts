@@ -2,7 +2,7 @@
 import type { StoreClient } from "../../../consumers/store/client.ts";
 import { compilePredicateSearch } from "../../../query/language/predicate-search.ts";
 import { parsePowerQuery } from "../../../query/language/power-query.ts";
-import { compilePowerQuery } from "../../../query/language/power-sql.ts";
+import { compilePowerQuery, type PowerOptions } from "../../../query/language/power-sql.ts";
 import type { Predicate } from "../../../query/language/predicate.ts";
 import { raw, sql, SqlParameters, type SqlFragment } from "../../../query/language/sql-fragment.ts";
 import type { QueryStore } from "./query-store.ts";
@@ -15,11 +15,16 @@ export interface Answer {
   readonly rows: unknown[][];
 }
 
-export function answerOf(store: QueryStore, text: string): Promise<Answer> {
+export function answerOf(
+  store: QueryStore,
+  text: string,
+  tableOf?: PowerOptions["tableOf"],
+): Promise<Answer> {
   return answer(
     text,
     (filter, parameters) => store.sourceOf(filter, parameters),
     (query) => store.rowsOf(query),
+    tableOf,
   );
 }
 
@@ -42,13 +47,20 @@ async function answer(
   text: string,
   sourceOf: (filter: Predicate, parameters: SqlParameters) => SqlFragment,
   rowsOf: (query: SqlFragment) => Promise<unknown[][]>,
+  tableOf?: PowerOptions["tableOf"],
 ): Promise<Answer> {
   const query = parsePowerQuery(text);
   const values: (string | null)[][] = [];
   for (;;) {
     const parameters = new SqlParameters();
     const sources = query.filters.map((filter) => sourceOf(filter, parameters));
-    const statement = compilePowerQuery(query, { sources, parameters, ...span, values });
+    const statement = compilePowerQuery(query, {
+      sources,
+      parameters,
+      ...span,
+      values,
+      tableOf,
+    });
     const rows = await rowsOf(statement.query);
     if (statement.kind === "rows") return { columns: statement.columns, rows };
     values.push(rows.map(([value]) => value as string | null));
