@@ -19,11 +19,11 @@ export const storeGroup = "store";
  * Inserts at a time: while some are synced to disk, others use the store's cores. The embedded store shares the
  * machine: with four its merges fell behind (0.27 of the messages on disk after an ingest, 0.22 with two).
  */
-const MAX_INSERTS = { embedded: 2, server: 4 };
+const MAX_INSERTS = { embedded: 2, server: 3 };
 /** Batches that are filled up while others are inserted; with those a bound on the memory of batches. */
-const FILLED_AHEAD = 2;
-/** To which a batch is filled up when its turn has come; twice as much costs the store only a tenth less. */
-const FILLED_BYTES = 16 * 1024 * 1024;
+const FILLED_AHEAD = 1;
+/** To which a batch is filled up when its turn has come: half as much costs the store a tenth more, most of it in merges. */
+const FILLED_BYTES = 32 * 1024 * 1024;
 
 const intent = z.object({ insertingUpTo: z.number().int() });
 

@@ -1,5 +1,5 @@
 // Gathers the events of concurrent requests into few log records, and acknowledges each once it is durable.
-import { createHash, randomBytes } from "node:crypto";
+import { namedBlockId, uniqueBlockId } from "../schemas/block-id.ts";
 import { encodeContainer, type EncodedEvents } from "../schemas/event-codec.ts";
 import { recycle } from "../schemas/event-writer.ts";
 import type { EncodedRequest } from "./encode.ts";
@@ -8,7 +8,6 @@ import type { Log, NewRecord, Receipt } from "./log/log.ts";
 
 /** A record is closed at about this size. */
 const RECORD_BYTES = 256 * 1024;
-const BLOCK_ID_BYTES = 16;
 /** A group of this size is appended without waiting for more. */
 const GROUP_BYTES = 512 * 1024;
 
@@ -91,15 +90,12 @@ function formRecords(group: readonly Submission[]): NewRecord[] {
   const shared = group.filter(({ receipts }) => receipts.length === 0);
   const records = packPieces(
     shared.flatMap(({ request }) => request.pieces),
-    () => randomBytes(BLOCK_ID_BYTES),
+    uniqueBlockId,
   );
   for (const { request, receipts } of group) {
     if (receipts.length === 0) continue;
     const name = receipts.map(({ key, value }) => `${key}\0${value}\0`).join("");
-    const own = packPieces(request.pieces, (index) =>
-      createHash("sha256").update(`${name}${index}`).digest().subarray(0, BLOCK_ID_BYTES),
-    );
-    records.push(...own);
+    records.push(...packPieces(request.pieces, (index) => namedBlockId(`${name}${index}`)));
   }
   return records;
 }

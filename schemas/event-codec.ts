@@ -7,6 +7,7 @@
 import avsc from "avsc";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { BLOCK_ID_LENGTH } from "./block-id.ts";
 
 /** One event, complete: labels, limits and defaults were applied. */
 export interface StoredEvent {
@@ -53,7 +54,6 @@ export function avroType(text: string): avsc.Type {
 export const eventType = avroType(schemaText);
 
 const SYNC_LENGTH = 16;
-const BLOCK_ID_LENGTH = 16;
 const BLOCK_ID_KEY = "logboom.block";
 const syncMarker = createHash("sha256").update(schemaText).digest().subarray(0, SYNC_LENGTH);
 

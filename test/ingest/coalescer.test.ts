@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Coalescer } from "../../ingest/coalescer.ts";
 import type { EncodedRequest } from "../../ingest/encode.ts";
 import type { Receipt } from "../../ingest/log/log.ts";
+import { isUniqueBlockId } from "../../schemas/block-id.ts";
 import { blockIdOf, decodeContainer } from "../../schemas/event-codec.ts";
 import { anEvent, encode } from "../schemas/random-event.ts";
 import { openTempLog, readFrom, type TempLog } from "./log/log-fixture.ts";
@@ -111,7 +112,8 @@ test("a request with a receipt has records of its own, named alike when it is re
   expect(await recordsOf(0)).toEqual([["shared", "shared as well"], ["keyed"]]);
   await new Coalescer(temp.log, 0).submit(requestOf("keyed", 0, 1), receiptOf("k"));
   await coalescer.submit(requestOf("keyed", 0, 1), receiptOf("another"));
-  const [, first, repeated, another] = await idsOf(0);
+  const [shared, first, repeated, another] = await idsOf(0);
+  expect([shared, first].map((id) => isUniqueBlockId(id ?? ""))).toEqual([true, false]);
   expect(repeated).toBe(first);
   expect(another).not.toBe(first);
   const ids = await idsOf(1);

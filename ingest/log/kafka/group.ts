@@ -101,7 +101,7 @@ export class GroupConsumption implements Consumption {
     const start = await this.#findStart(partition, signal);
     // Lost while it was looked for: nobody is told of the end of what never began.
     if (start === undefined || signal.aborted) return;
-    const { committed, low, highWatermark, fetchFrom, memory } = start;
+    const { committed, low, highWatermark, twinsFrom, memory } = start;
     if (committed.offset < low) {
       const missing = low - committed.offset;
       const facts = { partition, missing, group: this.#options.groupId };
@@ -114,7 +114,7 @@ export class GroupConsumption implements Consumption {
       member: this.#member,
       partition,
       memory,
-      fetchFrom,
+      twinsFrom,
       first: Math.max(committed.offset, low),
       highWatermark,
       signal,
@@ -159,9 +159,8 @@ export class GroupConsumption implements Consumption {
           const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, time);
           return Number(offsets.find((one) => one.partition === partition)?.offset ?? 0);
         });
-        const known = Math.min(committed.offset, memory.next);
-        const fetchFrom = Math.max(low, back, known);
-        return { committed, low, highWatermark: Number(bound.high), fetchFrom, memory };
+        const twinsFrom = Math.max(low, back);
+        return { committed, low, highWatermark: Number(bound.high), twinsFrom, memory };
       } catch (error) {
         logger.warn({ err: error, partition }, "cannot find where to consume from; trying again");
         await sleep(RETRY_MS);

@@ -16,10 +16,16 @@ const FETCH_BYTES_PER_PARTITION = 512 * 1024;
 const FETCH_BYTES = 2 * 1024 * 1024;
 const REJOIN_MS = 1_000;
 
+/** What kafkajs 2.2.4 has in a message, and its types leave out. */
+export type FetchedMessage = KafkaMessage & {
+  /** Of the batch that it came in, which is one send of one producer. */
+  readonly batchContext?: { readonly firstSequence: number };
+};
+
 export interface Fetched {
   readonly partition: number;
   readonly from: number;
-  readonly messages: readonly KafkaMessage[];
+  readonly messages: readonly FetchedMessage[];
   /** One past the newest record of the partition. */
   readonly highWatermark: number;
 }
@@ -233,7 +239,10 @@ export class Member {
 }
 
 /** What kafkajs 2.2.4 has in a batch, and its types leave out. */
-type FetchedBatch = EachBatchPayload["batch"] & { readonly fetchedOffset: string };
+type FetchedBatch = EachBatchPayload["batch"] & {
+  readonly fetchedOffset: string;
+  readonly messages: readonly FetchedMessage[];
+};
 
 /**
  * kafkajs's round robin, which says so before it joins: the one moment at which nothing of the coming

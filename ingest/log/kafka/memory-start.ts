@@ -1,4 +1,4 @@
-// From where a new owner of a partition reads, to know the first of two records with one block id.
+// From where a new owner of a partition has to read, to know the first of two records with one block id.
 
 /** An edge repeats a record for less than half a minute. */
 const MEMORY_MS = 60_000;

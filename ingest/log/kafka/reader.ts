@@ -1,9 +1,11 @@
 // Reads one partition by offsets out of what its consumer fetches ahead, within a bound.
+import { isUniqueBlockId } from "../../../schemas/block-id.ts";
+import { blockIdOf } from "../../../schemas/event-codec.ts";
 import { freeMemory } from "../free-buffer.ts";
 import type { LogRecord } from "../log.ts";
 import type { BlockMemory } from "./block-memory.ts";
 import { isOfOneBatch } from "./compression.ts";
-import type { Fetched, Member } from "./member.ts";
+import type { Fetched, FetchedMessage, Member } from "./member.ts";
 import { toLogRecord } from "./record.ts";
 
 /** A fetch from elsewhere comes late once or twice; then what should be fetched is gone. */
@@ -15,8 +17,8 @@ interface ReaderOptions {
   readonly member: Member;
   readonly partition: number;
   readonly memory: BlockMemory;
-  /** Where fetching begins: before `first` only block ids are taken, those of its doubles. */
-  readonly fetchFrom: number;
+  /** No record from `first` on has its twin before it. */
+  readonly twinsFrom: number;
   readonly first: number;
   /** One past the newest record, as known when the partition was assigned. */
   readonly highWatermark: number;
@@ -48,16 +50,16 @@ export class Reader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#first = options.first;
-    this.#next = options.fetchFrom;
+    this.#next = options.first;
     this.#highWatermark = options.highWatermark;
-    options.memory.beginAt(options.fetchFrom);
-    this.#seek(options.fetchFrom);
+    options.memory.beginAt(options.first);
+    this.#seek(options.first);
     this.#resume();
     options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }
 
   take({ from, messages, highWatermark }: Fetched): boolean {
-    const { memory, signal, onGone } = this.#options;
+    const { memory, signal, twinsFrom, onGone } = this.#options;
     if (signal.aborted) return false;
     if (from !== this.#next) {
       if (++this.#strays >= MAX_STRAYS) onGone();
@@ -69,7 +71,11 @@ export class Reader {
     const former = this.#chunks.length;
     for (const message of messages) {
       const record = toLogRecord(message);
-      const isRepeat = memory.isRepeat(record.offset, record.value);
+      if (!memory.reaches(twinsFrom, record.appendedAt) && mayBeTwin(message)) {
+        this.#readTwins();
+        return false;
+      }
+      const isRepeat = memory.isRepeat(record);
       this.#next = record.offset + 1;
       this.#keepChunk(record);
       if (record.offset < this.#first) continue;
@@ -118,13 +124,23 @@ export class Reader {
     }
   }
 
+  /** Fetches again, from so far back that a record's twin is remembered; before the first only block ids are taken. */
+  #readTwins(): void {
+    const { memory, twinsFrom } = this.#options;
+    memory.beginAt(twinsFrom);
+    this.#fetchFrom(twinsFrom);
+    if (this.#isPaused) this.#resume();
+  }
+
+  #fetchFrom(offset: number): void {
+    this.#records = [];
+    this.#bytes = 0;
+    this.#next = offset;
+    this.#seek(offset);
+  }
+
   #moveTo(offset: number): void {
-    if (offset < this.#first) {
-      this.#records = [];
-      this.#bytes = 0;
-      this.#next = offset;
-      this.#seek(offset);
-    }
+    if (offset < this.#first) this.#fetchFrom(offset);
     this.#first = offset;
     const keep = this.#records.findIndex((record) => record.offset >= offset);
     for (const { value } of this.#records.splice(0, keep < 0 ? this.#records.length : keep)) {
@@ -166,4 +182,14 @@ export class Reader {
       };
     });
   }
+}
+
+/**
+ * Whether an earlier record may be the same. A block with a unique id is formed once and appended by one lane, which sends
+ * it again under its former number, or as the first of a new producer: with any other number it is the only one.
+ */
+function mayBeTwin({ value, batchContext }: FetchedMessage): boolean {
+  const isLaterSend = batchContext !== undefined && batchContext.firstSequence > 0;
+  const id = value === null ? undefined : blockIdOf(value);
+  return !isLaterSend || id === undefined || !isUniqueBlockId(id);
 }

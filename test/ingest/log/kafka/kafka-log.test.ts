@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { createClients } from "../../../../ingest/log/kafka/client.ts";
 import { packBatch } from "../../../../ingest/log/kafka/compression.ts";
 import type { LogRecord } from "../../../../ingest/log/log.ts";
+import { uniqueBlockId } from "../../../../schemas/block-id.ts";
 import { encodeContainer } from "../../../../schemas/event-codec.ts";
 import { anEvent, encode } from "../../../schemas/random-event.ts";
 import { describeLog } from "../log-behaviour.ts";
@@ -26,8 +27,9 @@ async function waitUntil(what: string, isTrue: () => boolean): Promise<void> {
 }
 
 describe("a record of which the log holds two", () => {
-  const block = (id: number, message: string) =>
-    encodeContainer(Buffer.alloc(16, id), [encode([anEvent({ message })])]);
+  const blockOf = (id: Buffer, message: string) =>
+    encodeContainer(id, [encode([anEvent({ message })])]);
+  const block = (id: number, message: string) => blockOf(Buffer.alloc(16, id), message);
   const marksOf = (records: readonly LogRecord[]) =>
     records.map(({ isRepeat }) => isRepeat ?? false);
 
@@ -52,6 +54,36 @@ describe("a record of which the log holds two", () => {
     });
     expect(twice.map(({ offset }) => offset)).toEqual([2, 2, 3]);
     expect(marksOf(twice)).toEqual([true, true, true]);
+  });
+
+  // A lane sends a block again through a new producer when it has lost the numbers of the old one.
+  test("is told though its id is unique, where another producer sent it", async () => {
+    const prefix = `test-${randomUUID()}`;
+    await using one = await openKafkaLog({ brokers, prefix });
+    await using other = await openKafkaLog({ brokers, prefix });
+    const [twin, before, after] = ["twin", "before", "after"].map((message) =>
+      eventRecord(0, blockOf(uniqueBlockId(), message)),
+    );
+    if (!twin || !before || !after) throw new TypeError("three records");
+    for (const record of [before, twin]) await one.log.append([record]);
+    for (const record of [twin, after]) await other.log.append([record]);
+    await withPartition(one.log, 0, ({ commit }) => commit({ offset: 2, metadata: "" }));
+    const records = await readFrom(await one.reopen(), 0, 2);
+    expect(records.map(({ offset }) => offset)).toEqual([2, 3]);
+    expect(marksOf(records)).toEqual([true, false]);
+  });
+
+  test("is not looked for before the group's position where there can be none", async () => {
+    await using temp = await openKafkaLog({ brokers });
+    const first = eventRecord(0, blockOf(uniqueBlockId(), "a"));
+    // No edge sends a block of a unique id twice: that it is not told shows that the first one is not read again.
+    for (const record of [first, eventRecord(0, blockOf(uniqueBlockId(), "b")), first]) {
+      await temp.log.append([record]);
+    }
+    await withPartition(temp.log, 0, ({ commit }) => commit({ offset: 1, metadata: "" }));
+    const records = await readFrom(await temp.reopen(), 0, 1);
+    expect(records.map(({ offset }) => offset)).toEqual([1, 2]);
+    expect(marksOf(records)).toEqual([false, false]);
   });
 });
 
