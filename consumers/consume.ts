@@ -15,15 +15,24 @@ import { writeBatch, type WriteOptions } from "./write.ts";
 /** The group under which the store's position in the log is kept. */
 export const storeGroup = "store";
 
+const MEBIBYTE = 1024 * 1024;
+
+interface Pace {
+  /** At a time: while some are synced to disk, others use the store's cores. */
+  readonly inserts: number;
+  /** Batches that are filled up while others are inserted; with those a bound on the memory of batches. */
+  readonly filledAhead: number;
+  /** To which a batch is filled up when its turn has come, and no further than its limit. */
+  readonly filledBytes: number;
+}
+
+/** Half as much in a batch costs a server a tenth more, most of it in merges. */
+const serverPace: Pace = { inserts: 3, filledAhead: 1, filledBytes: 32 * MEBIBYTE };
 /**
- * Inserts at a time: while some are synced to disk, others use the store's cores. The embedded store shares the
- * machine: with four its merges fell behind (0.27 of the messages on disk after an ingest, 0.22 with two).
+ * The embedded store shares the machine, and its merges fall behind an ingest (0.27 of the messages on disk at its end,
+ * 0.22 so) with twice the inserts as well as with twice the bytes.
  */
-const MAX_INSERTS = { embedded: 2, server: 3 };
-/** Batches that are filled up while others are inserted; with those a bound on the memory of batches. */
-const FILLED_AHEAD = 1;
-/** To which a batch is filled up when its turn has come: half as much costs the store a tenth more, most of it in merges. */
-const FILLED_BYTES = 32 * 1024 * 1024;
+const embeddedPace: Pace = { inserts: 2, filledAhead: 2, filledBytes: 16 * MEBIBYTE };
 
 const intent = z.object({ insertingUpTo: z.number().int() });
 
@@ -39,13 +48,21 @@ interface ConsumeOptions extends Omit<WriteOptions, "signal" | "store"> {
   readonly onStored?: () => void;
 }
 
+/** What the partitions of this process have in common. */
+interface SharedTurns {
+  readonly batches: Turns;
+  readonly inserts: Turns;
+  readonly filledBytes: number;
+}
+
 /** Consumes until closed; closing lets the inserts under way finish or be repeated later. */
 export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
   const isEmbedded = options.config.LOGBOOM_CLICKHOUSE_URL === undefined;
-  const maxInserts = isEmbedded ? MAX_INSERTS.embedded : MAX_INSERTS.server;
-  const turns = {
-    batches: new Turns(maxInserts + FILLED_AHEAD),
-    inserts: new Turns(maxInserts),
+  const pace = isEmbedded ? embeddedPace : serverPace;
+  const turns: SharedTurns = {
+    batches: new Turns(pace.inserts + pace.filledAhead),
+    inserts: new Turns(pace.inserts),
+    filledBytes: pace.filledBytes,
   };
   return options.log.consume(storeGroup, async (assignment) => {
     const companion = options.accompany?.(assignment.partition);
@@ -61,7 +78,7 @@ export function consumeEvents(options: ConsumeOptions): Promise<Consumption> {
 
 async function consumePartition(
   assignment: Assignment,
-  { batches, inserts }: { readonly batches: Turns; readonly inserts: Turns },
+  { batches, inserts, filledBytes }: SharedTurns,
   options: ConsumeOptions,
 ): Promise<void> {
   const { config } = options;
@@ -70,7 +87,7 @@ async function consumePartition(
     maxEvents: config.LOGBOOM_BATCH_ROWS,
     maxAgeMs: config.LOGBOOM_BATCH_AGE_MS,
   };
-  const filled = { ...limits, maxBytes: Math.min(limits.maxBytes, FILLED_BYTES) };
+  const filled = { ...limits, maxBytes: Math.min(limits.maxBytes, filledBytes) };
   const shard = options.shards[assignment.partition % options.shards.length];
   if (shard === undefined) throw new TypeError("consuming needs a shard");
   const store = async (batch: Batch): Promise<number> => {
