@@ -1,7 +1,8 @@
 // Whatever dies, hangs or refuses: every acknowledged event is stored exactly once, and statistics say the same.
 //
 // LOGBOOM_TEST_FAULT_ROUNDS repeats all faults, LOGBOOM_TEST_KAFKA_FREEZE_MS is how long a broker hangs,
-// LOGBOOM_TEST_FAULTS names the faults to be made (comma-separated; all).
+// LOGBOOM_TEST_STORE_REFUSAL_MS how long the store refuses, LOGBOOM_TEST_FAULTS names the faults to be made
+// (comma-separated; all).
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Cluster, stageNames } from "./cluster-fixture.ts";
@@ -12,7 +13,7 @@ const rounds = Number(process.env["LOGBOOM_TEST_FAULT_ROUNDS"] ?? 1);
 const brokerFreezeMs = Number(process.env["LOGBOOM_TEST_KAFKA_FREEZE_MS"] ?? 9_000);
 /** Longer than the session of a consumer, 6 s, and what the group needs to go on without it. */
 const consumerFreezeMs = 12_000;
-const refusalMs = 5_000;
+const refusalMs = Number(process.env["LOGBOOM_TEST_STORE_REFUSAL_MS"] ?? 5_000);
 
 let cluster: Cluster;
 
@@ -89,7 +90,7 @@ let stalls: Stalls;
 
 test(
   `in ${rounds} rounds of every fault under load, what was acknowledged is stored exactly once`,
-  { timeout: 180_000 + rounds * (300_000 + brokerFreezeMs) },
+  { timeout: 180_000 + rounds * (300_000 + brokerFreezeMs + 2 * refusalMs) },
   async () => {
     const names = (process.env["LOGBOOM_TEST_FAULTS"] ?? Object.keys(faults).join()).split(",");
     const load = new NumberedLoad(cluster.edges);
