@@ -81,6 +81,8 @@ const faults: Readonly<Record<string, (round: number) => Promise<void>>> = {
       expect(await cluster.stage(name).end("SIGTERM"), name).toBe(0);
       await cluster.startStage(name);
     }
+    // Else the pause of the last consumer and that of the store would be one.
+    await stalls.waitUntilAllMove();
     await cluster.clickhouse.kill();
     await cluster.clickhouse.restart();
   },
