@@ -71,18 +71,19 @@ const faults: Readonly<Record<string, (round: number) => Promise<void>>> = {
   },
   "store-refuses-events": () => refuse("events"),
   "store-refuses-statistics": async (round) => refuse(round % 2 === 0 ? "hours" : "streams"),
+  // One at a time, or the pauses of two would be one.
   "rolling-restart": async () => {
     for (const id of [1, 2, 3]) {
       await cluster.kafka.kill(id, "SIGTERM");
       await cluster.kafka.restart(id);
       await cluster.kafka.waitUntilInSync();
+      await stalls.waitUntilAllMove();
     }
     for (const name of stageNames) {
       expect(await cluster.stage(name).end("SIGTERM"), name).toBe(0);
       await cluster.startStage(name);
+      await stalls.waitUntilAllMove();
     }
-    // Else the pause of the last consumer and that of the store would be one.
-    await stalls.waitUntilAllMove();
     await cluster.clickhouse.kill();
     await cluster.clickhouse.restart();
   },
