@@ -145,6 +145,7 @@ function loadParts(): KafkaJsParts {
   const load = (path: string): unknown => require(`kafkajs/src/${path}.js`);
   const errors = load("errors") as Record<string, unknown>;
   return {
+    Connection: load("network/connection"),
     SocketRequest: load("network/requestQueue/socketRequest"),
     RequestQueue: load("network/requestQueue/index"),
     Broker: load("broker/index"),

@@ -1,11 +1,13 @@
-// Brokers that let a request time out: until they answer again, others are asked who leads and who coordinates.
+// Brokers that are away or let a request time out: until they answer again, others are asked who leads and who coordinates.
 //
 // kafkajs 2.2.4 takes a broker that hangs for connected: it sends its requests there again, asks it who leads, waits for
-// it before it lets go of it, and keeps it as the coordinator of a group, each until requests have timed out. All its
+// it before it lets go of it, and keeps it as the coordinator of a group, each until requests have timed out. A coordinator
+// that is away it tries to reach four times, and then gives up its membership, for whose end the group waits. All its
 // clients of this process share what is known here.
 
 /** The parts of kafkajs that are changed, as modules of its own `src` folder. */
 export interface KafkaJsParts {
+  readonly Connection: Prototype<Connection>;
   readonly SocketRequest: Prototype<SocketRequest>;
   readonly RequestQueue: Prototype<RequestQueue>;
   readonly Broker: Prototype<Broker>;
@@ -17,6 +19,12 @@ export interface KafkaJsParts {
 
 interface Prototype<Instance> {
   readonly prototype: Instance;
+}
+
+interface Connection {
+  /** host:port */
+  readonly broker: string;
+  connect(): Promise<unknown>;
 }
 
 interface SocketRequest {
@@ -73,12 +81,22 @@ const METADATA_AGE_MS = 500;
 /** Appends fail at once for so long after one has timed out: kafkajs sends them to a broker one after the other. */
 const PRODUCE_PAUSE_MS = 1_000;
 
-/** When a request timed out last, ms of Date.now, by host:port. */
+/** When a request timed out or no connection was made last, ms of Date.now, by host:port. */
 const silentSince = new Map<string, number>();
 
 const isSilent = ({ brokerAddress }: Broker): boolean => silentSince.has(brokerAddress);
 
 export function leaveSilentBrokers(parts: KafkaJsParts): void {
+  replace(parts.Connection.prototype, "connect", (connect) => {
+    return async function (this: Connection) {
+      try {
+        return await connect.call(this);
+      } catch (error) {
+        silentSince.set(this.broker, Date.now());
+        throw error;
+      }
+    };
+  });
   const { prototype: request } = parts.SocketRequest;
   replace(request, "timeoutRequest", (timeOut) => {
     return function (this: SocketRequest) {
