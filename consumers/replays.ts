@@ -7,6 +7,7 @@
 // in Kafka.
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
+import { namedBlockId } from "../schemas/block-id.ts";
 import { encodeContainer } from "../schemas/event-codec.ts";
 import type { Instruments } from "../schemas/instruments.ts";
 import type { Consumption, Log, LogRecord } from "../ingest/log/log.ts";
@@ -85,10 +86,10 @@ export class Replays {
       await log.append([remove("replays")]);
       return;
     }
-    const name = createHash("sha256").update(`replay\0${log.id}\0${id}`).digest();
-    const receipt = `replay/${name.toString("hex")}`;
+    const name = `replay\0${log.id}\0${id}`;
+    const receipt = `replay/${createHash("sha256").update(name).digest("hex")}`;
     if (log.findReceipt(receipt) === undefined) {
-      const value = encodeContainer(name.subarray(0, 16), [writeEvents(events)]);
+      const value = encodeContainer(namedBlockId(name), [writeEvents(events)]);
       const expiresAt = Date.now() + RECEIPT_MS;
       const record = { stream: "events" as const, partition, value };
       await log.append([record], [{ key: receipt, value: id, expiresAt }]);

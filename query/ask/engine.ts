@@ -8,7 +8,7 @@ import { planSearch } from "../search/plan.ts";
 import { LARGEST_DECIDED_BYTES, type Slice, type SliceOptions } from "../search/slices.ts";
 import type { StatementPool } from "../search/statement-pool.ts";
 import { askStore, MAX_RESULT_BYTES, tookTooLong } from "./ask-store.ts";
-import { within } from "./deadline.ts";
+import { within } from "../search/deadline.ts";
 import { Fold, MAX_GROUPS } from "./fold.ts";
 import type { Asking, FoundEvent, Group, Grouping, Page, Question } from "./question.ts";
 import {

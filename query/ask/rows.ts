@@ -2,7 +2,7 @@
 import type { ClickHouseSettings } from "@clickhouse/client";
 import type { StoreClient } from "../../consumers/store/client.ts";
 import { storeAway } from "../search/attempts.ts";
-import { within } from "./deadline.ts";
+import { within } from "../search/deadline.ts";
 
 const WAIT_MS = 15_000;
 

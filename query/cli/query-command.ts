@@ -1,5 +1,4 @@
 // `logboom query REGEX [TOKEN]`: prints the newest events that match.
-import { LogboomError } from "../../schemas/errors.ts";
 import { formatTimestamp } from "../../schemas/time.ts";
 import { parseCall, UsageError } from "../cli-call.ts";
 import {
@@ -11,7 +10,7 @@ import {
   readWhole,
   refuseMore,
 } from "./client-options.ts";
-import { search, type SearchCall, type SearchReply } from "./search-call.ts";
+import { requireAllBlocks, search, type SearchCall, type SearchReply } from "./search-call.ts";
 import { readToken } from "./secret.ts";
 import { write } from "./output.ts";
 
@@ -47,12 +46,7 @@ export async function runQueryCommand(args: readonly string[]): Promise<void> {
       : formatEvent(event, [prefix0, prefix1, prefix2, prefix3]);
     await write(`${shown}\n`);
   }
-  if (found.failedBlocks > 0) {
-    throw new LogboomError(
-      "UNAVAILABLE",
-      `${found.failedBlocks} of ${found.relevantBlocks} blocks could not be read: events may be missing`,
-    );
-  }
+  requireAllBlocks(found, ": events may be missing");
 }
 
 function readQuery(args: readonly string[]): { call: SearchCall; isJson: boolean } {

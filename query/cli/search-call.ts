@@ -68,6 +68,18 @@ export async function searchAll(call: SearchCall): Promise<SearchReply> {
   return last;
 }
 
+/** @throws LogboomError UNAVAILABLE when blocks are missing in the answer */
+export function requireAllBlocks(
+  { failedBlocks, relevantBlocks }: SearchReply,
+  consequence = "",
+): void {
+  if (failedBlocks === 0) return;
+  throw new LogboomError(
+    "UNAVAILABLE",
+    `${failedBlocks} of ${relevantBlocks} blocks could not be read${consequence}`,
+  );
+}
+
 function readSnapshot(reply: Reply): SearchReply {
   const snapshot = reply.body as Partial<SearchReply> | undefined;
   if (!Array.isArray(snapshot?.events) || typeof snapshot.complete !== "boolean") {

@@ -1,5 +1,4 @@
 // The searches that this process knows: identical requests under one scope share one scan.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "../../schemas/config.ts";
 import type { StoreClient } from "../../consumers/store/client.ts";
@@ -7,6 +6,7 @@ import { LogboomError } from "../../schemas/errors.ts";
 import type { Instruments } from "../../schemas/instruments.ts";
 import { compileSearch } from "../language/search.ts";
 import { storeAway } from "./attempts.ts";
+import { within } from "./deadline.ts";
 import type { Freshness } from "./freshness.ts";
 import { Partials } from "./partials.ts";
 import { planSearch, type Plan } from "./plan.ts";
@@ -163,18 +163,15 @@ export class Searches {
     if (!scan.isShown && isPolled && (entry.hasWaited || !isWaiting)) return true;
     if (scan.hasFailed) return false;
     if (Date.now() - entry.checkedAt < FRESH_MS && !isWaiting) return true;
-    const over = new AbortController();
     try {
-      return await Promise.race([
-        this.#check(entry, request, prefixes, over.signal),
-        // A store that hangs would be waited for until its statement's time is over.
-        sleep(FAST_PATH_MS, false, { signal: over.signal }),
-      ]);
+      // A store that hangs would be waited for until its statement's time is over.
+      return await within(FAST_PATH_MS, new AbortController().signal, {
+        task: (stopped) => this.#check(entry, request, prefixes, stopped),
+        orElse: () => storeAway(undefined),
+      });
     } catch {
       // Begun anew, it waits for a store that restarts, and says so when it does not come back.
       return false;
-    } finally {
-      over.abort();
     }
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "../support/service.ts";
 import { measureCompressibility } from "./compressibility.ts";
 import { diskFigures } from "./disk.ts";
 import { measureDoors } from "./door-phase.ts";
@@ -15,7 +16,7 @@ import { measureRate } from "./rate-phase.ts";
 import { Report } from "./report.ts";
 import { measureSearches } from "./search-phase.ts";
 import { hitsOf, runSearch } from "./search.ts";
-import { findFreePort, Service } from "./service.ts";
+import { Service } from "./service.ts";
 import { waitStored } from "./settle.ts";
 
 /** Of the message bytes, with the message index. */

@@ -1,8 +1,9 @@
 // An edge in a process of its own. Everything that was taken is durable when it has ended.
 import { closeSync, openSync } from "node:fs";
+import { findFreePort } from "../support/service.ts";
 import type { EdgeState } from "./edge-program.ts";
 import { MeasuredProcess } from "./measured-process.ts";
-import { CUSTOMER, findFreePort, READ_TOKEN, WRITE_TOKEN } from "./service.ts";
+import { CUSTOMER, READ_TOKEN, WRITE_TOKEN } from "./service.ts";
 
 export class EdgeProcess extends MeasuredProcess<EdgeState> {
   readonly url: string;

@@ -9,6 +9,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { startClickHouse, type ClickHouseServer } from "../support/clickhouse.ts";
 import { root } from "../support/compose.ts";
 import { KafkaCluster } from "../support/kafka.ts";
+import { findFreePort } from "../support/service.ts";
 import { StageProcess } from "../support/stage-process.ts";
 import type { Options } from "./options.ts";
 import { get } from "./post.ts";
@@ -17,7 +18,7 @@ import type { Part } from "./prepare.ts";
 import { ProcessTree } from "./process-tree.ts";
 import type { Report } from "./report.ts";
 import { sendParts } from "./send.ts";
-import { CUSTOMER, findFreePort, READ_TOKEN, WRITE_TOKEN } from "./service.ts";
+import { CUSTOMER, READ_TOKEN, WRITE_TOKEN } from "./service.ts";
 
 /** Of our own processes, for so many events from the edge to searchable. */
 const CPU_TARGET = { events: 5_000_000, seconds: 45 };

@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -24,17 +23,6 @@ export interface ServiceOptions {
   readonly logPath: string;
   /** Where a CPU profile of the Node.js process goes when it stops; none when undefined. */
   readonly profileDir: string | undefined;
-}
-
-/** Two runs at a time must not talk to each other's service. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 /** The service on one port and data directory, which stay the same over its starts. */

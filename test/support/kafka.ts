@@ -16,6 +16,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Admin } from "kafkajs";
 import { pino } from "pino";
 import { createClients } from "../../ingest/log/kafka/client.ts";
 import { findFreePort, startWatchdog } from "./service.ts";
@@ -120,9 +121,7 @@ export class KafkaCluster implements AsyncDisposable {
 
   /** Until then another broker that goes away may leave partitions without their majority. */
   async waitUntilInSync(): Promise<void> {
-    const admin = createClients({ brokers: this.brokers }, pino({ level: "silent" })).admin();
-    await admin.connect();
-    try {
+    await withAdmin(this.brokers, async (admin) => {
       const deadline = performance.now() + bootTimeoutMs;
       // A broker that has hung tells what it knew before, until it is told otherwise.
       for (let since = performance.now(); performance.now() - since < settleMs;) {
@@ -136,9 +135,7 @@ export class KafkaCluster implements AsyncDisposable {
         if (behind.length > 0) since = performance.now();
         if (since > deadline) throw new Error(`not in sync: ${behind.join(", ")}`);
       }
-    } finally {
-      await admin.disconnect();
-    }
+    });
   }
 
   /** Stops a broker's process without closing anything, as a machine that hangs. */
@@ -173,6 +170,20 @@ export class KafkaCluster implements AsyncDisposable {
     node.watchdog?.kill("SIGKILL");
     node.process = child;
     if (child.pid !== undefined) node.watchdog = startWatchdog(child.pid);
+  }
+}
+
+/** Runs a task with a connection that asks and administers brokers. */
+export async function withAdmin<Result>(
+  brokers: readonly string[],
+  task: (admin: Admin) => Promise<Result>,
+): Promise<Result> {
+  const admin = createClients({ brokers }, pino({ level: "silent" })).admin();
+  await admin.connect();
+  try {
+    return await task(admin);
+  } finally {
+    await admin.disconnect();
   }
 }
 

@@ -4,7 +4,7 @@ import { UsageError } from "../../cli-call.ts";
 import { clientOptions, readApi, readPrefixes, readTime, refuseMore } from "../client-options.ts";
 import { readCustomer } from "../query-command.ts";
 import { readToken } from "../secret.ts";
-import { searchAll, type SearchCall } from "../search-call.ts";
+import { requireAllBlocks, searchAll, type SearchCall } from "../search-call.ts";
 import type { Sections } from "./sections.ts";
 import type { Source } from "./source.ts";
 
@@ -41,10 +41,8 @@ export function readQuerySource(sections: Sections): Source {
   };
   const ask = async (parts: Pick<SearchCall, "type" | "limit">) => {
     const reply = await searchAll({ ...call, ...parts, ...times() });
-    if (reply.failedBlocks === 0) return reply;
-    const { failedBlocks, relevantBlocks } = reply;
-    const message = `${failedBlocks} of ${relevantBlocks} blocks could not be read`;
-    throw new LogboomError("UNAVAILABLE", message);
+    requireAllBlocks(reply);
+    return reply;
   };
   return {
     name: `query ${regex}`,

@@ -3,13 +3,11 @@
 // LOGBOOM_TEST_KAFKA_ROUNDS repeats kill and freeze, LOGBOOM_TEST_KAFKA_FREEZE_MS is how long a broker hangs.
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createClients } from "../../../../ingest/log/kafka/client.ts";
 import type { Log, NewRecord } from "../../../../ingest/log/log.ts";
 import { anEvent, encode } from "../../../schemas/random-event.ts";
 import { decodeContainer, encodeContainer } from "../../../../schemas/event-codec.ts";
-import { KafkaCluster } from "../../../support/kafka.ts";
+import { KafkaCluster, withAdmin } from "../../../support/kafka.ts";
 import { eventRecord, readFrom } from "../log-fixture.ts";
 import { openKafkaLog } from "./kafka-fixture.ts";
 
@@ -189,22 +187,21 @@ test("brokers that are restarted one by one end no consumer's membership", async
   const consumption = await temp.log.consume("through", async ({ committed, signal, read }) => {
     while (!signal.aborted) await read(committed.offset, 1e6, 200);
   });
-  const admin = createClients({ brokers: cluster.brokers }, pino({ level: "silent" })).admin();
-  await admin.connect();
-  const memberIds = async (): Promise<string[]> => {
-    const { groups } = await admin.describeGroups([`${prefix}.events.through`]);
-    return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
-  };
-  let before: string[] = [];
-  for (let tries = 0; before.length === 0 && tries < 1000; tries++) before = await memberIds();
-  for (const id of [1, 2, 3]) {
-    await cluster.kill(id, "SIGTERM");
-    await cluster.restart(id);
-    await cluster.waitUntilInSync();
-  }
-  expect(before).toHaveLength(1);
-  expect(await memberIds()).toEqual(before);
-  await admin.disconnect();
+  await withAdmin(cluster.brokers, async (admin) => {
+    const memberIds = async (): Promise<string[]> => {
+      const { groups } = await admin.describeGroups([`${prefix}.events.through`]);
+      return groups.flatMap(({ members }) => members.map(({ memberId }) => memberId));
+    };
+    let before: string[] = [];
+    for (let tries = 0; before.length === 0 && tries < 1000; tries++) before = await memberIds();
+    for (const id of [1, 2, 3]) {
+      await cluster.kill(id, "SIGTERM");
+      await cluster.restart(id);
+      await cluster.waitUntilInSync();
+    }
+    expect(before).toHaveLength(1);
+    expect(await memberIds()).toEqual(before);
+  });
   await consumption.close();
 });
 

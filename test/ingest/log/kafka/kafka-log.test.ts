@@ -3,8 +3,6 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { zstdDecompressSync } from "node:zlib";
 import { describe, expect, inject, test } from "vitest";
-import { pino } from "pino";
-import { createClients } from "../../../../ingest/log/kafka/client.ts";
 import { packBatch } from "../../../../ingest/log/kafka/compression.ts";
 import type { LogRecord } from "../../../../ingest/log/log.ts";
 import { uniqueBlockId } from "../../../../schemas/block-id.ts";
@@ -12,6 +10,7 @@ import { encodeContainer } from "../../../../schemas/event-codec.ts";
 import { anEvent, encode } from "../../../schemas/random-event.ts";
 import { describeLog } from "../log-behaviour.ts";
 import { eventRecord, readFrom, withPartition } from "../log-fixture.ts";
+import { withAdmin } from "../../../support/kafka.ts";
 import { openKafkaLog } from "./kafka-fixture.ts";
 
 const brokers = inject("kafkaBrokers");
@@ -108,30 +107,21 @@ describe("several edges on one log", () => {
 
 describe("the topics", () => {
   const options = { brokers, prefix: `test-${randomUUID()}` };
-  const withAdmin = async (
-    task: (admin: ReturnType<ReturnType<typeof createClients>["admin"]>) => Promise<unknown>,
-  ): Promise<void> => {
-    const admin = createClients({ brokers }, pino({ level: "silent" })).admin();
-    await admin.connect();
-    try {
-      await task(admin);
-    } finally {
-      await admin.disconnect();
-    }
-  };
 
   test("of one name that are deleted and created anew are another log", async () => {
     const first = await openKafkaLog(options);
     const { id } = first.log;
     await first[Symbol.asyncDispose]();
-    await withAdmin((admin) => admin.deleteTopics({ topics: [`${options.prefix}.events`] }));
+    await withAdmin(brokers, (admin) =>
+      admin.deleteTopics({ topics: [`${options.prefix}.events`] }),
+    );
     await using second = await openKafkaLog(options);
     expect(second.log.id).not.toBe(id);
   });
 
   test("that would lose what was acknowledged are refused, by name and setting", async () => {
     const prefix = `test-${randomUUID()}`;
-    await withAdmin((admin) =>
+    await withAdmin(brokers, (admin) =>
       admin.createTopics({
         topics: [
           {
